@@ -1,0 +1,109 @@
+/* One run of a command on a shard: what a command function may see and do. Commands know keys, values,
+ * replies and the time of the log; they know nothing of rows, sockets, Raft or the clock.
+ *
+ * Rules for a command function:
+ *   - check arguments and reply errors before changing anything ("an error changes nothing");
+ *   - a pointer to an object is valid until the next function here that takes the same key or changes
+ *     anything (a change may move the object);
+ *   - versions for WATCH, keyspace events, dirty counts, expiry of what is found expired and the gate
+ *     that the reply waits at are kept by these functions, not by commands. */
+#pragma once
+
+#include "base/bytes.h"
+#include "codec/resp_reply.h"
+#include "commands/command.h"
+#include "types/object.h"
+#include "types/string.h"
+
+struct hot;
+struct keyspace;
+struct client;
+struct call_env;
+
+enum { CALL_FOUND_MAX = 4 };
+
+/* A key that was looked up already: repeated look-ups of one argument cost nothing. */
+struct call_found {
+    const uint8_t *key_data; /* the argument's own address */
+    struct object *object;   /* NULL: known to be absent */
+};
+
+struct call {
+    const struct bytes *argv;
+    int argc;
+    const struct command *command;
+    struct reply reply;
+    int database;
+    int64_t now_ms;  /* the time of the log for this run: wall-like, never runs backwards */
+    int64_t now_us;
+    uint64_t random; /* a fresh random number for each run */
+    bool in_transaction;
+    bool has_failed; /* an error reply was made */
+    uint64_t changes; /* keys changed so far */
+
+    /* The runner's; commands do not touch what follows. */
+    struct hot *hot;           /* hot memory of the shard; NULL for CMD_HOME and CMD_ALL_SHARDS */
+    struct keyspace *keyspace; /* of the database */
+    struct client *client;     /* the home's; only home commands know what it is */
+    struct call_env *env;      /* what waits and what spans shards; exec/ */
+    uint64_t gate;             /* newest unapplied change the reply depends on: position, see hot.h */
+    struct call_found found[CALL_FOUND_MAX];
+    int found_count;
+    uint32_t entry_size_max; /* bytes the open entry may still take; call_reserve refuses beyond */
+};
+
+/* Errors. Each replies once and marks the call failed. The texts are those clients match on. */
+void call_error(struct call *c, const char *format, ...) PRINTF_LIKE(2, 3); /* "ERR …", with prefix */
+void call_error_syntax(struct call *c);      /* ERR syntax error */
+void call_error_wrong_type(struct call *c);  /* WRONGTYPE Operation against a key holding … */
+void call_error_not_integer(struct call *c); /* ERR value is not an integer or out of range */
+void call_error_not_float(struct call *c);   /* ERR value is not a valid float */
+
+/* Arguments. On a bad value they reply the error named above and return false. */
+bool call_int(struct call *c, int position, int64_t *value);
+bool call_int_range(struct call *c, int position, int64_t min, int64_t max, int64_t *value,
+                    const char *error); /* error NULL: the "not an integer" text; else it replaces it */
+bool call_float(struct call *c, int position, long double *value);
+bool call_is_word(const struct call *c, int position, const char *word); /* without case; false past the end */
+
+/* The object of a key, or NULL when there is none or it has expired (then its deletion is made part
+ * of this run and the reply waits for it). Value loaded unless the command is CMD_HEAD_ONLY. */
+struct object *call_find(struct call *c, struct bytes key);
+
+/* As call_find, for the head only: type, expiry, sizes; never loads a value. */
+struct object *call_find_head(struct call *c, struct bytes key);
+
+/* call_find of a string: false after replying WRONGTYPE when it is something else. *object may be
+ * NULL on true. */
+bool call_find_string(struct call *c, struct bytes key, struct object **object);
+
+/* Refuses, with an error reply and false, a change that would make a string longer than
+ * proto-max-bulk-len or an entry larger than entry-max. Before the change; size is that of the value
+ * to be written. */
+bool call_reserve(struct call *c, size_t size);
+bool call_check_string_size(struct call *c, uint64_t size); /* "string exceeds maximum allowed size (proto-max-bulk-len)" */
+
+enum { CALL_KEEP_EXPIRE = -1, CALL_NO_EXPIRE = 0 };
+
+/* Sets key to a string whatever it was before. expire_ms: absolute, CALL_NO_EXPIRE, CALL_KEEP_EXPIRE.
+ * A time that is not after now deletes the key instead. The value is copied. */
+void call_set_string(struct call *c, struct bytes key, struct bytes value, int64_t expire_ms);
+
+/* Changes a part of a string that exists (call_reserve first): [offset, offset+bytes.size), growing
+ * with zero bytes when it lies beyond the end. Keeps the expiry. */
+void call_write_string(struct call *c, struct bytes key, size_t offset, struct bytes bytes);
+
+/* False when there was no such key. */
+bool call_delete(struct call *c, struct bytes key);
+
+/* The key exists. expire_ms: absolute or CALL_NO_EXPIRE; one that is not after now deletes the key. */
+void call_set_expire(struct call *c, struct bytes key, int64_t expire_ms);
+
+/* `from` exists; `to` is replaced. Value and expiry go along; O(1) whatever the size. from ≠ to. */
+void call_rename(struct call *c, struct bytes from, struct bytes to);
+
+/* Keyspace events (published by the server when notify-keyspace-events asks): class is one of
+ * "g$lshzxetmdn" as in Redis. Called once per event by the command that caused it. */
+void call_notify(struct call *c, char event_class, const char *event, struct bytes key);
+
+int64_t call_expire_ms(const struct call *c, const struct object *object); /* 0: none */
