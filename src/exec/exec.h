@@ -1,0 +1,97 @@
+/* Runs requests on shards: routes by key, loads what is cold, keeps order on a suspended shard, turns
+ * changes into one open entry per shard and turn, and says which gates a reply waits at.
+ *
+ * The home (server/) owns the request, its arguments and the reply buffer until exec_run says DONE or
+ * exec_take_done returns it. All on the loop. */
+#pragma once
+
+#include "base/list.h"
+#include "codec/resp_reply.h"
+#include "commands/command.h"
+
+struct exec;
+struct client;
+
+/* A reply may leave once the entry (shard, term, index) is committed and applied. */
+struct exec_gate {
+    uint32_t shard;
+    uint64_t term;
+    uint64_t index;
+};
+
+/* A queued command of a transaction. The home owns the memory. */
+struct queued {
+    const struct command *command;
+    const struct bytes *argv;
+    int argc;
+};
+
+/* The keys a connection watches. */
+struct watch_set {
+    struct list watches;
+    bool is_dirty; /* one of them was touched since it was watched */
+};
+
+/* What exec keeps with a request while it waits; the home only provides the space. */
+struct request_wait {
+    struct list link;
+    void *ticket;
+    uint32_t state;
+    uint32_t pending;
+};
+
+struct request {
+    /* The home fills in. */
+    const struct command *command;
+    const struct bytes *argv;
+    int argc;
+    int database; /* after EXEC with SELECT inside, and after SELECT: the one that holds now */
+    struct client *client;
+    struct reply reply;         /* where the answer goes, appended */
+    const struct queued *queue; /* EXEC: what was queued; NULL otherwise */
+    int queue_count;
+    struct watch_set *watches; /* EXEC: checked at the moment of execution; NULL: none */
+
+    /* exec fills in, valid when the request is done. */
+    struct exec_gate *gates; /* exec's memory, valid until the next exec_run or exec_take_done */
+    int gate_count;          /* 0: the reply may leave at once */
+    bool has_failed;         /* the reply is an error */
+    uint64_t changes;        /* keys changed */
+
+    struct request_wait wait;
+};
+
+enum exec_result {
+    EXEC_DONE,    /* the reply stands in the buffer */
+    EXEC_WAITING, /* exec keeps the request: it comes back by exec_take_done, or exec_cancel ends it */
+};
+
+/* Runs one request whose command is not CMD_HOME (EXEC included). Name, arity, authentication and the
+ * connection's state were checked by the home. */
+enum exec_result exec_run(struct exec *exec, struct request *request);
+
+/* The next request that waited and is now done, or NULL. */
+struct request *exec_take_done(struct exec *exec);
+
+/* The client of a waiting request is gone. The request is no longer referred to afterwards; a
+ * transaction that has begun still ends (its reply is thrown away). */
+void exec_cancel(struct exec *exec, struct request *request);
+
+bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate);
+
+/* WATCH: marks set->is_dirty when the key changes from now on; a key that exists and expires counts.
+ * The set is initialised with list_init. exec_unwatch empties it and clears the mark. */
+void exec_watch(struct exec *exec, struct watch_set *set, int database, struct bytes key);
+void exec_unwatch(struct exec *exec, struct watch_set *set);
+
+/* A keyspace event as call_notify reports it; the home publishes it when its entry is committed. */
+struct exec_event {
+    char event_class;
+    const char *event;
+    int database;
+    struct bytes key;
+};
+
+/* Commands that exec itself implements because they span shards or wait: KEYS, SCAN, RANDOMKEY,
+ * DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, DEBUG. Ends with name NULL. */
+extern const struct command exec_commands[];
