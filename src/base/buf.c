@@ -49,14 +49,18 @@ void buf_append_string(struct buf *buf, const char *text)
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
+    char *start = (char *)buf_reserve(buf, BUF_CAPACITY_MIN);
+    size_t room = buf->capacity - buf->size;
     va_start(args, format);
-    int size = vsnprintf(NULL, 0, format, args);
+    int size = vsnprintf(start, room, format, args);
     va_end(args);
     ASSERT(size >= 0);
-    char *start = (char *)buf_reserve(buf, (size_t)size + 1);
-    va_start(args, format);
-    (void)vsnprintf(start, (size_t)size + 1, format, args);
-    va_end(args);
+    if ((size_t)size >= room) {
+        start = (char *)buf_reserve(buf, (size_t)size + 1);
+        va_start(args, format);
+        (void)vsnprintf(start, (size_t)size + 1, format, args);
+        va_end(args);
+    }
     buf->size += (size_t)size;
 }
 
