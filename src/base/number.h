@@ -27,7 +27,7 @@ size_t number_format_i64(char out[static NUMBER_INTEGER_SIZE_MAX], int64_t value
 size_t number_format_u64(char out[static NUMBER_INTEGER_SIZE_MAX], uint64_t value);
 
 /* The shortest decimal that reads back as the same double, as Redis 7.2 replies scores: integers
- * below 2^62 without point or exponent, others "3.14", "1e-7", "1.5e+300", "inf", "-inf", "nan". */
+ * below 2^62 whole, others "3.14", "1e-7", "1.5e+300", "inf", "-inf", "nan". */
 size_t number_format_double(char out[static NUMBER_DOUBLE_SIZE_MAX], double value);
 
 /* 17 places after the point, trailing zeros and point removed, never an exponent: what INCRBYFLOAT
