@@ -151,7 +151,7 @@ static struct decimal shortest_decimal(double value)
     struct decimal decimal = {.count = places + 1};
     decimal.digits[0] = text[0];
     memcpy(decimal.digits + 1, text + 2, (size_t)places);
-    decimal.exponent = (int)strtol(text + places + 3, NULL, 10) - places;
+    decimal.exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10) - places;
     while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') {
         decimal.count--;
         decimal.exponent++;
