@@ -7,8 +7,9 @@
  * or freed, replaced ones included (inner nodes may still point at them). Values are never read.
  *
  * Not locked: one writer; readers on other threads are safe while nobody writes.
- * Put and find are O(log n), about 100-200 ns among 250 000 keys. There is no removal: the row
- * buffer records deletes as items with the flag set and is thrown away whole. */
+ * Put and find are O(log n): among 250 000 keys 130-180 ns in key order, 300-450 ns at random on a
+ * machine with 115 ns per cache miss; about 49 bytes per key. There is no removal: the row buffer
+ * records deletes as items with the flag set and is thrown away whole. */
 #pragma once
 
 #include "base/assert.h"
@@ -40,7 +41,7 @@ size_t tree_memory(const struct tree *tree); /* bytes of the nodes; keys and val
 
 /* A position. Valid until the next put or clear. */
 struct tree_cursor {
-    const struct tree_leaf *leaf; /* NULL at the end */
+    const struct tree_node *leaf; /* NULL at the end */
     uint32_t position;
 };
 
