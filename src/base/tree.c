@@ -61,6 +61,7 @@ struct path {
 };
 
 static struct tree_node *descend(const struct tree *tree, struct bytes key, struct path *path);
+static void prefetch(const void *start, size_t size);
 static uint32_t node_search(const struct tree_node *node, struct bytes key, bool *equal);
 static void lower_first_keys(struct path *path, struct bytes key);
 static void insert(struct tree *tree, struct path *path, int level, uint32_t at, struct slot slot);
@@ -447,7 +448,8 @@ static void check_slots(const struct tree_node *node)
 }
 
 /* Checks the subtree, whose keys lie in [from, to); an empty bound is none. Returns its items. */
-static size_t check_node(const struct tree_node *node, struct bytes from, struct bytes to, int depth)
+static size_t check_node(const struct tree_node *node, struct bytes from, struct bytes to,
+                         int depth)
 {
     ASSERT(depth < DEPTH_MAX);
     check_slots(node);

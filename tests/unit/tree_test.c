@@ -67,8 +67,9 @@ static void model_put(struct model *model, struct tree_item item)
  * are prefixes of others, 0xff. */
 static struct bytes random_key(struct prng *prng, struct arena *arena)
 {
-    static const char *const beginnings[] = {"", "E\0\0\0\0\0\0\0\x01user:", "K\0\0\0\0",
-                                             "a common beginning that is longer than a node keeps:"};
+    static const char *const beginnings[] = {
+        "", "E\0\0\0\0\0\0\0\x01user:", "K\0\0\0\0",
+        "a common beginning that is longer than a node keeps:"};
     static const uint8_t sizes[] = {0, 14, 5, 40};
     uint64_t shape = prng_below(prng, COUNT_OF(sizes));
     uint8_t *key = arena->data + arena->used;
