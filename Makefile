@@ -1,7 +1,9 @@
 # Quoin: a Redis-protocol datastore that does not lose acknowledged writes. `make help` tells the targets.
 
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 BUILD   ?= build
-CC      ?= gcc
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wswitch-enum -Werror
 CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -Isrc -Itests/lib -g $(OPT) $(WARN) -fno-omit-frame-pointer -pthread $(SANITIZE) $(CFLAGS)
@@ -16,9 +18,13 @@ SERVER  := src/quoin-server
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
 TESTLIB_OBJ := $(TESTLIB_SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+TRAPS   := $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*_test.c))
+SIM     := $(patsubst tests/sim/%.c,$(BUILD)/sim/%,$(wildcard tests/sim/*.c))
+FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 .PHONY: all
-all: $(SERVER)
+all: $(SERVER) ## build src/quoin-server
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -31,14 +37,150 @@ $(LIB): $(OBJ)
 $(BUILD)/quoin-server: $(BUILD)/src/node/main.o $(LIB)
 	$(CC) $(CFLAGS_ALL) $^ -o $@ $(LIBS)
 
+# By rename, since a server that runs from the old file keeps it busy.
 $(SERVER): $(BUILD)/quoin-server
-	cp $< $@
+	cp $< $@.new
+	mv $@.new $@
 
 $(BUILD)/unit/%: tests/unit/%.c $(TESTLIB_OBJ) $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
 
-.PHONY: unit
-unit: $(UNIT)
+# Programs that put themselves between LevelDB and the system: their own write(2) comes first.
+$(BUILD)/faults/%: tests/faults/%.c $(TESTLIB_OBJ) $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -rdynamic -MMD -MP -MF $@.d $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS) -ldl
 
--include $(OBJ:.o=.d) $(UNIT:=.d) $(BUILD)/src/node/main.d $(TESTLIB_OBJ:.o=.d)
+$(BUILD)/sim/%: tests/sim/%.c $(TESTLIB_OBJ) $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/tests/fuzz/driver.o $(TESTLIB_OBJ) $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(BUILD)/tests/fuzz/driver.o $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
+
+$(BUILD)/tools/%: tests/tools/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(LIB) -o $@ -lhiredis $(LIBS)
+
+-include $(OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
+-include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS))
+
+# --- Running ---------------------------------------------------------------------------------
+
+.PHONY: run
+run: deps-build $(SERVER) ## build and start a server on port 6379 with its data in ./data
+	@echo "quoin-server on 127.0.0.1:6379, data in ./data; connect with: redis-cli -p 6379 (Ctrl-C stops)"
+	@exec $(SERVER) conf/quoin.conf
+
+.PHONY: deps-build deps-test
+deps-build: ## install the packages a build needs (deps/packages.txt)
+	@deps/install build
+deps-test: ## install the packages the tests need
+	@deps/install test
+
+# --- Tests: one word per kind; each may be run alone ----------------------------------------
+
+JOBS    ?= 2
+RUN     := tests/run -j $(JOBS)
+SEEDS   ?= 1:300
+export QUOIN_SERVER ?= $(SERVER)
+export QUOIN_TOOLS ?= $(BUILD)/tools
+
+TIDY_RUN     := $(sort $(wildcard tests/*_test.py tests/tidy/*.py))
+SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)")
+PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
+FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
+# The models of tla/ are checked by tla/check; models.txt says what each must find.
+TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check)
+
+TEST_BUILT   := $(SERVER) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS)
+
+.PHONY: test
+test: deps-test ## everything that must hold before a commit; ends with "N passed, N failed"
+	@$(MAKE) --no-print-directory $(TEST_BUILT)
+	@$(RUN) $(TIDY_RUN) $(UNIT) $(FUZZ) $(SIM_RUN) $(TLA_RUN) $(PROTOCOL_RUN) $(FAULTS_RUN)
+
+.PHONY: tidy
+tidy: ## the house style, as far as a tool can check it
+	@$(RUN) $(TIDY_RUN)
+
+.PHONY: unit
+unit: $(UNIT) ## unit and property tests
+	@$(RUN) $(UNIT)
+
+.PHONY: sim
+sim: $(SIM) ## the simulators over SEEDS=from:count
+	@$(RUN) $(SIM_RUN)
+
+.PHONY: tla
+tla: deps-test ## the models in tla/
+	@$(RUN) $(TLA_RUN)
+
+.PHONY: protocol
+protocol: $(SERVER) ## the protocol and every command against a running server
+	@$(RUN) $(PROTOCOL_RUN)
+
+.PHONY: faults
+faults: $(SERVER) $(TRAPS) $(TOOLS) ## kill -9, full disk, damaged files, data beyond memory
+	@$(RUN) $(FAULTS_RUN)
+
+.PHONY: diff
+COMMANDS ?= 1000000
+diff: $(SERVER) ## COMMANDS=n random commands compared with redis-server
+	tests/protocol/differential.py --commands $(COMMANDS) --seed $${SEED:-$$(date +%s)}
+
+.PHONY: soak
+soak: $(SERVER) $(TRAPS) $(TOOLS) ## the fault tests at full size, more seeds, a long comparison
+	@QUOIN_SOAK=1 $(RUN) --timeout 7200 $(FAULTS_RUN) "tests/protocol/differential.py --commands $(COMMANDS)" \
+	    $(foreach program,$(SIM),"$(program) --seeds 1:20000")
+
+.PHONY: asan
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+asan: ## unit, fuzz, simulator and protocol tests with sanitizers
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE="$(ASAN)" MALLOC= OPT=-O1 \
+	    QUOIN_SERVER=$(BUILD)/asan/quoin-server sanitized
+
+.PHONY: sanitized
+sanitized: $(BUILD)/quoin-server $(UNIT) $(FUZZ) $(SIM)
+	@$(RUN) $(UNIT) $(FUZZ) $(foreach program,$(SIM),"$(program) --seeds 1:30") $(PROTOCOL_RUN)
+
+# libFuzzer needs clang; each target works on its own corpus, which grows in $(BUILD)/corpus.
+.PHONY: fuzz
+FUZZ_SECONDS ?= 60
+fuzz: ## each fuzz target for FUZZ_SECONDS=n under libFuzzer
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/libfuzzer MALLOC= OPT=-O1 \
+	    SANITIZE="$(ASAN) -fsanitize=fuzzer-no-link" fuzzed
+
+FUZZED := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzed/%,$(wildcard tests/fuzz/*_fuzz.c))
+$(BUILD)/fuzzed/%: tests/fuzz/%.c $(TESTLIB_OBJ) $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
+
+.PHONY: fuzzed
+fuzzed: $(FUZZED)
+	@failed=0; for target in $(FUZZED); do \
+	    name=$$(basename $$target); corpus=$(BUILD)/corpus/$$name; mkdir -p $$corpus; \
+	    echo "== $$name"; \
+	    $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=fuzz-failed-$$name- \
+	        $$corpus $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null) >$$corpus.log 2>&1 || failed=1; \
+	    tail -n 8 $$corpus.log; \
+	done; exit $$failed
+
+.PHONY: bench
+bench: $(SERVER) ## throughput and latency, compared with redis-server
+	@utils/bench
+
+# --- The rest --------------------------------------------------------------------------------
+
+.PHONY: format
+format: ## lay the sources out with clang-format
+	@clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] utils/*.[ch])
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BUILD) $(SERVER)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
