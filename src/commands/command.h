@@ -37,6 +37,8 @@ enum command_flag {
     CMD_ALLOW_BUSY = 1 << 18,
     CMD_TOUCHES_ARBITRARY_KEYS = 1 << 19,
     CMD_SENTINEL = 1 << 20, /* listed with Redis's row only; no sentinel mode exists */
+    CMD_NO_MANDATORY_KEYS = 1 << 21, /* keys by count, and the count may be 0 */
+    CMD_PROTECTED = 1 << 22,         /* only when the configuration enables it (DEBUG, MODULE) */
 
     /* Ours. */
     CMD_HOME = 1 << 24,       /* answered by the client's own node without a shard (CLIENT, INFO …) */
@@ -146,7 +148,14 @@ struct command {
     const char *const *tips;               /* or NULL; ends with NULL */
     const char *deprecated_since;          /* or NULL */
     const char *replaced_by;               /* or NULL */
-    const char *acl_extra; /* ACL categories beyond those that flags and group imply, "@dangerous", or NULL */
+    const char *acl_extra; /* changes what flags and group imply: "@dangerous", "-@keyspace @connection";
+                              blank-separated; NULL: nothing. See commands/acl_category.h */
+
+    /* Whether this run needs the values of its keys, or only their heads. NULL: not CMD_HEAD_ONLY. */
+    bool (*needs_values)(const struct bytes *argv, int argc);
+
+    /* For key specs with KEY_VARIABLE_FLAGS: the flags that these arguments give. NULL: the spec's. */
+    uint32_t (*key_flags)(const struct bytes *argv, int argc);
 };
 
 /* A family's table: rows ending with name NULL. */
@@ -180,6 +189,7 @@ struct command_key {
 };
 
 /* At most keys_max are written; returns how many there are, or -1 when the arguments do not let them
- * be found (a bad count). No key specs: 0. */
+ * be found (a bad count, or fewer arguments than keys). No key specs, or only specs whose place is
+ * unknown or whose keyword is not there: 0. Channels (KEY_NOT_KEY) are among them. O(argc). */
 int command_keys(const struct command *command, const struct bytes *argv, int argc,
                  struct command_key *keys, int keys_max);
