@@ -2,8 +2,9 @@
  * can stand in for the kernel, lose what was not synced, tear writes and fail on demand.
  *
  * LevelDB does its own I/O; its seam is store/kv.h. All calls may block: only helper threads and
- * the start of the process use them. Paths are plain strings. Results are DISK_OK or an error that
- * also fills disk_error_text() of the file or disk; nothing is retried but EINTR. */
+ * the start of the process use them. Paths are plain strings. After an error errno holds the
+ * kernel's reason (a simulated disk sets it too), until the next call; nothing is retried but
+ * EINTR. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,25 +19,28 @@ enum disk_err {
     DISK_ABSENT,  /* no such file or directory */
     DISK_EXISTS,  /* exclusive creation or lock refused: it is there already, or held */
     DISK_FULL,    /* ENOSPC or EDQUOT */
-    DISK_IO,      /* anything else; errno_value tells */
+    DISK_IO,      /* anything else; errno tells */
 };
 
 struct disk;      /* a file system, real or simulated */
 struct disk_file; /* an open file; each implementation embeds this first */
 
 struct disk_ops {
-    /* Opens for reading and writing; `create` makes it when absent. Gives *out. */
+    /* Opens for reading and writing; `create` makes it when absent. Gives *out. Clean pages of the
+     * file are dropped from the page cache, so that what is read is what the disk holds: after a
+     * failed sync the kernel may show bytes that never reached it. */
     enum disk_err (*open)(struct disk *disk, const char *path, bool create, struct disk_file **out);
     /* Closes without syncing; never fails visibly. */
     void (*close)(struct disk_file *file);
     /* Reads up to size bytes at offset; *got is short only at the end of the file. */
     enum disk_err (*read)(struct disk_file *file, uint64_t offset, void *out, size_t size, size_t *got);
-    /* Writes everything or reports an error; after an error the range's content is undefined. */
+    /* Writes everything or reports an error; after an error the range's content is undefined. Any
+     * number of parts. */
     enum disk_err (*write)(struct disk_file *file, uint64_t offset, const struct iovec *parts, int part_count);
     /* fdatasync: data and the size needed to read it are durable. An error is final (no retry):
      * the kernel may have dropped the dirty pages. */
     enum disk_err (*sync)(struct disk_file *file);
-    /* Reserves blocks for [0, size) and sets the size; new bytes read as zero. */
+    /* Reserves blocks for [0, size) and sets the size, down too; new bytes read as zero. */
     enum disk_err (*allocate)(struct disk_file *file, uint64_t size);
     enum disk_err (*size)(struct disk_file *file, uint64_t *size);
     enum disk_err (*rename)(struct disk *disk, const char *from, const char *to);
