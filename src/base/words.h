@@ -6,7 +6,7 @@
  *   '...'  with \' only
  *
  * Quotes may open inside a word (a"b c" is one word: ab c), but a closing quote ends it: white
- * space or the end must follow. A 0 byte is white space. */
+ * space or the end must follow. A 0 byte is a byte like any other. */
 #pragma once
 
 #include "base/assert.h"
