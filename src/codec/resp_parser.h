@@ -32,6 +32,7 @@ enum {
     RESP_UNAUTHENTICATED_ARGS_MAX = 10,
     RESP_UNAUTHENTICATED_BULK_MAX = 16384,
     RESP_ERROR_SIZE = 64,
+    RESP_INLINE_LIMIT_MIN = 32, /* the least inline_max: any count line fits */
 };
 
 enum resp_err {
