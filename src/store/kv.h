@@ -23,9 +23,9 @@ enum kv_err {
 };
 
 struct kv_options {
-    bool create;               /* make it when absent */
-    size_t write_buffer_size;  /* bytes in memory before the map writes a sorted file; 0: default */
-    uint32_t open_files_max;   /* 0: default */
+    bool create;              /* make it when absent */
+    size_t write_buffer_size; /* bytes in memory before the map writes a sorted file; 0: default */
+    uint32_t open_files_max;  /* 0: default */
 };
 
 struct kv_env;      /* makes handles; each implementation embeds this first */

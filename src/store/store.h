@@ -55,8 +55,9 @@ struct store_options {
 struct store_meta {
     uint64_t applied_index;
     uint64_t applied_term;
-    uint64_t stamp_us;     /* of the last ROWS entry (L10) */
-    struct bytes members;  /* of the last MEMBERS entry; borrowed until the next apply or flush end */
+    uint64_t stamp_us; /* of the last ROWS entry (L10) */
+    struct bytes
+        members; /* of the last MEMBERS entry; borrowed until the next apply or flush end */
 };
 
 /* Blocking. On an error *out stays NULL and error (cleared first) names the file and says why. A
@@ -67,7 +68,7 @@ MUST_USE enum store_err store_open(struct store **out, const struct store_option
  * it). NULL is legal. */
 void store_free(struct store *store);
 
-const char *store_generation(const struct store *store); /* "gen-00000001" */
+const char *store_generation(const struct store *store);    /* "gen-00000001" */
 struct store_meta store_applied(const struct store *store); /* buffers included */
 struct store_meta store_flushed(const struct store *store); /* durable in LevelDB */
 
@@ -97,7 +98,7 @@ struct store_flush {
     struct job job;         /* to the store worker */
     uint64_t applied_index; /* what it brings LevelDB to */
     uint64_t applied_term;
-    enum store_err err;     /* after the run */
+    enum store_err err; /* after the run */
     struct buf error;
     struct store_frozen *frozen; /* the store's */
     struct kv *kv;
@@ -138,7 +139,7 @@ struct store_read {
     struct buf rows; /* codec/rows.h. A range: puts in key order. Keys: in the order asked, a put
                         or, for an absent key, a delete */
     size_t row_count;
-    bool complete;   /* of a range: nothing is left; otherwise go on at next, even if rows is empty */
+    bool complete; /* of a range: nothing is left; otherwise go on at next, even if rows is empty */
     struct buf next;
 
     struct store_read_source *source; /* the store's */
