@@ -220,6 +220,37 @@ static void every_double_reads_back_from_its_text(void **state)
     }
 }
 
+/* Significant digits in a text as number_format_double writes it. */
+static size_t count_digits(const char *text, size_t size)
+{
+    size_t count = 0;
+    size_t zeros = 0;
+    for (size_t i = 0; i < size && text[i] != 'e'; i++) {
+        if (text[i] < '0' || text[i] > '9' || (count == 0 && text[i] == '0'))
+            continue;
+        zeros = text[i] == '0' ? zeros + 1 : 0;
+        count++;
+    }
+    return count - zeros;
+}
+
+static void no_double_has_a_shorter_text_than_ours(void **state)
+{
+    (void)state;
+    struct prng prng = prng_init(6);
+    for (int i = 0; i < 20000; i++) {
+        double value = (double)prng_below(&prng, 1ULL << prng_between(&prng, 1, 53));
+        value /= pow(10, (double)prng_below(&prng, 18));
+        char text[NUMBER_DOUBLE_SIZE_MAX];
+        size_t digits = count_digits(text, number_format_double(text, value));
+        if (digits < 2 || value == floor(value)) /* whole numbers are written whole */
+            continue;
+        char shorter[40];
+        (void)snprintf(shorter, sizeof(shorter), "%.*e", (int)digits - 2, value);
+        assert_true(strtod(shorter, NULL) != value);
+    }
+}
+
 static void check_long_double_text(long double value, const char *expected)
 {
     char text[NUMBER_LONG_DOUBLE_SIZE_MAX];
@@ -260,6 +291,7 @@ int main(void)
         cmocka_unit_test(float_texts_are_read_up_to_their_limit),
         cmocka_unit_test(doubles_are_written_short_and_in_the_form_of_redis_7_2),
         cmocka_unit_test(every_double_reads_back_from_its_text),
+        cmocka_unit_test(no_double_has_a_shorter_text_than_ours),
         cmocka_unit_test(long_doubles_are_written_as_incrbyfloat_answers),
     };
     return cmocka_run_group_tests_name("number", tests, NULL, NULL);
