@@ -87,7 +87,7 @@ SEEDS   ?= 1:300
 export QUOIN_SERVER ?= $(SERVER)
 export QUOIN_TOOLS ?= $(BUILD)/tools
 
-TIDY_RUN     := $(sort $(wildcard tests/*_test.py tests/tidy/*.py))
+TIDY_RUN     := tests/run_test.py tests/tidy/tidy_test.py tests/tidy/tidy.py
 SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)")
 PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
 FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
