@@ -25,7 +25,19 @@ enum { CALL_FOUND_MAX = 4 };
 /* A key that was looked up already: repeated look-ups of one argument cost nothing. */
 struct call_found {
     const uint8_t *key_data; /* the argument's own address */
-    struct object *object;   /* NULL: known to be absent */
+    uint64_t order;
+    bool has_value;        /* found by call_find, not by call_find_head */
+    struct object *object; /* NULL: absent */
+};
+
+/* What the runner does for a command in the middle of its run. */
+struct call_env {
+    /* Suspends the run until the key can be found again without being cold. */
+    void (*await_key)(struct call *c, uint64_t order, struct bytes key, bool needs_value);
+    void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
+    void *context;
+    uint64_t string_size_max; /* proto-max-bulk-len */
+    uint64_t keyspace_hits, keyspace_misses, expired_keys;
 };
 
 struct call {
@@ -49,7 +61,7 @@ struct call {
     uint64_t gate;             /* newest unapplied change the reply depends on: position, see hot.h */
     struct call_found found[CALL_FOUND_MAX];
     int found_count;
-    uint32_t entry_size_max; /* bytes the open entry may still take; call_reserve refuses beyond */
+    uint64_t entry_size_max; /* bytes an entry may take; call_reserve refuses beyond */
 };
 
 /* Errors. Each replies once and marks the call failed. The texts are those clients match on. */
@@ -93,6 +105,9 @@ void call_set_string(struct call *c, struct bytes key, struct bytes value, int64
  * with zero bytes when it lies beyond the end. Keeps the expiry. */
 void call_write_string(struct call *c, struct bytes key, size_t offset, struct bytes bytes);
 
+/* The key is a string: its value becomes the decimal of value. Keeps the expiry; cheap when it was one. */
+void call_set_int(struct call *c, struct bytes key, int64_t value);
+
 /* False when there was no such key. */
 bool call_delete(struct call *c, struct bytes key);
 
@@ -107,3 +122,12 @@ void call_rename(struct call *c, struct bytes from, struct bytes to);
 void call_notify(struct call *c, char event_class, const char *event, struct bytes key);
 
 int64_t call_expire_ms(const struct call *c, const struct object *object); /* 0: none */
+
+/* ---- the runner's ---- */
+
+/* Looks a key up ahead of the run and remembers the answer for it. False when it is cold: then *order
+ * is its place and *object what memory has of it, or NULL. */
+bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *order, struct object **object);
+
+/* The reply depends on everything that the shard shows now (counts, walks, a transaction refused). */
+void call_depend_on_all(struct call *c);

@@ -28,12 +28,12 @@ enum object_type {
  *     (cold) --load--> LOADING --> LOADED | HEAD | ABSENT
  *     HEAD --load--> LOADING_BODY --> LOADED
  *
- * ABSENT is a key known not to exist: a deletion that is not applied yet (a tombstone), or the
- * answer of a load until those who asked have run. HEAD knows type, expiry, count and object id. */
+ * ABSENT is a key known not to exist: a deletion that is not applied yet (a tombstone), or what a load
+ * found. HEAD knows type, expiry, size and object id. While it loads, nobody else uses an object. */
 enum object_state {
     OBJECT_ABSENT,
     OBJECT_LOADING,
-    OBJECT_LOADING_BODY, /* the head is valid */
+    OBJECT_LOADING_BODY, /* was HEAD */
     OBJECT_HEAD,
     OBJECT_LOADED,
 };
@@ -49,16 +49,14 @@ struct object {
     uint64_t order;     /* slot << 48 | hash48: its place among the K rows of a keyspace */
     uint64_t ahead;     /* position in the ahead ring of its last change; hot.h */
     uint32_t access;    /* when it was last used, in the clock of hot_turn; wraps */
-    uint32_t key_size : 20;
-    uint32_t pins : 12; /* tickets that need it to stay in memory */
-    uint32_t value_size; /* string: bytes of the value */
+    uint32_t key_size;
+    uint32_t value_size; /* ENCODING_EMBEDDED: bytes in the tail */
     uint8_t state;      /* enum object_state */
     uint8_t type;       /* enum object_type; TYPE_NONE when ABSENT or LOADING */
     uint8_t encoding;   /* enum object_encoding */
     uint8_t has_expire : 1;
     uint8_t is_logged : 1; /* a K row exists as of the newest closed entry */
     uint8_t is_stale : 1;  /* a row of it was applied while it was loading: ask again */
-    uint8_t was_written : 1; /* its value, not only its head, changed in the open entry */
     uint8_t data[];
 };
 
@@ -95,8 +93,7 @@ static inline int64_t object_expire_ms(const struct object *object)
 
 static inline bool object_is_present(const struct object *object)
 {
-    return object->state == OBJECT_HEAD || object->state == OBJECT_LOADED ||
-           object->state == OBJECT_LOADING_BODY;
+    return object->state == OBJECT_HEAD || object->state == OBJECT_LOADED;
 }
 
 static inline void *object_pointer(const struct object *object)

@@ -52,6 +52,13 @@ void string_raw_clean(struct string_raw *raw); /* the open entry was closed or d
  * value; then clean. The caller writes the K row. */
 void string_raw_emit(struct string_raw *raw, struct buf *rows);
 
+/* Appends deletes of the chunk rows that hold logged_size bytes of an object. */
+void string_raw_emit_deletes(uint64_t object_id, uint32_t logged_size, struct buf *rows);
+
+/* Loading: puts one chunk row's value in place; raw has its final size and data. False when the row
+ * does not fit the value (damage, L11). */
+MUST_USE bool string_raw_load_chunk(struct string_raw *raw, struct bytes element, struct bytes value);
+
 /* Bytes that string_raw_emit would append at most. */
 size_t string_raw_emit_size(const struct string_raw *raw);
 

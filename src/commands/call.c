@@ -1,0 +1,328 @@
+#include "commands/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/number.h"
+#include "keyspace/hot.h"
+#include "keyspace/slot.h"
+
+enum { ERROR_SIZE_MAX = 512 };
+
+/* ---- errors ---- */
+
+void call_error(struct call *c, const char *format, ...)
+{
+    char text[ERROR_SIZE_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    c->has_failed = true;
+    reply_error(&c->reply, "%s", text);
+}
+
+void call_error_syntax(struct call *c)
+{
+    call_error(c, "ERR syntax error");
+}
+
+void call_error_wrong_type(struct call *c)
+{
+    call_error(c, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+void call_error_not_integer(struct call *c)
+{
+    call_error(c, "ERR value is not an integer or out of range");
+}
+
+void call_error_not_float(struct call *c)
+{
+    call_error(c, "ERR value is not a valid float");
+}
+
+/* ---- arguments ---- */
+
+bool call_int(struct call *c, int position, int64_t *value)
+{
+    if (number_parse_i64(c->argv[position], value))
+        return true;
+    call_error_not_integer(c);
+    return false;
+}
+
+bool call_int_range(struct call *c, int position, int64_t min, int64_t max, int64_t *value,
+                    const char *error)
+{
+    int64_t parsed;
+    if (number_parse_i64(c->argv[position], &parsed) && parsed >= min && parsed <= max) {
+        *value = parsed;
+        return true;
+    }
+    if (error != NULL)
+        call_error(c, "%s", error);
+    else
+        call_error_not_integer(c);
+    return false;
+}
+
+bool call_float(struct call *c, int position, long double *value)
+{
+    if (number_parse_long_double(c->argv[position], value))
+        return true;
+    call_error_not_float(c);
+    return false;
+}
+
+bool call_is_word(const struct call *c, int position, const char *word)
+{
+    return position < c->argc && bytes_is_word(c->argv[position], word);
+}
+
+/* ---- finding ---- */
+
+static void depend_on(struct call *c, uint64_t index)
+{
+    if (index > c->gate)
+        c->gate = index;
+}
+
+void call_depend_on_all(struct call *c)
+{
+    depend_on(c, hot_gate_all(c->hot));
+}
+
+static void remember(struct call *c, struct bytes key, uint64_t order, bool has_value,
+                     struct object *object)
+{
+    if (c->found_count == CALL_FOUND_MAX)
+        return;
+    c->found[c->found_count++] = (struct call_found){
+        .key_data = key.data, .order = order, .has_value = has_value, .object = object};
+}
+
+/* A change may have moved any object that was remembered, under whichever argument. */
+static void forget_found(struct call *c)
+{
+    c->found_count = 0;
+}
+
+static struct call_found *remembered(struct call *c, struct bytes key, bool needs_value)
+{
+    for (int i = 0; i < c->found_count; i++) {
+        struct call_found *found = &c->found[i];
+        if (found->key_data == key.data && (found->has_value || !needs_value))
+            return found;
+    }
+    return NULL;
+}
+
+static bool is_expired(const struct call *c, const struct object *object)
+{
+    return object->has_expire && object_expire_ms(object) <= c->now_ms;
+}
+
+/* The deletion of a key that is found expired belongs to this run, and the reply waits for it. */
+static struct object *settle_expired(struct call *c, struct object *object)
+{
+    if (object == NULL || !object_is_present(object) || !is_expired(c, object))
+        return object;
+    struct bytes key = object_key(object);
+    c->env->notify(c, 'x', "expired", key);
+    c->env->expired_keys++;
+    uint64_t order = object->order;
+    uint8_t name[256];
+    size_t name_size = key.size;
+    struct buf long_name = {0};
+    const uint8_t *name_data = name;
+    if (name_size <= sizeof(name)) {
+        memcpy(name, key.data, name_size);
+    } else {
+        buf_append(&long_name, key);
+        name_data = long_name.data;
+    }
+    hot_delete_expired(c->hot, c->keyspace, object);
+    object = table_find(&c->keyspace->table, order, bytes_of(name_data, name_size));
+    buf_free(&long_name);
+    forget_found(c);
+    return object;
+}
+
+bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *order,
+                struct object **object)
+{
+    struct call_found *known = remembered(c, key, needs_value);
+    if (known != NULL) {
+        *order = known->order;
+        *object = known->object;
+        return true;
+    }
+    *order = hot_order(c->hot, slot_of_key(key), key);
+    enum hot_need need = needs_value ? HOT_VALUE : HOT_HEAD;
+    if (hot_find(c->hot, c->keyspace, *order, key, need, object) == HOT_COLD)
+        return false;
+    *object = settle_expired(c, *object);
+    remember(c, key, *order, needs_value, *object);
+    return true;
+}
+
+/* What memory has of the key once it is not cold: an object, a tombstone, or NULL. */
+static struct object *find(struct call *c, struct bytes key, bool needs_value, uint64_t *order)
+{
+    struct object *object;
+    while (!call_probe(c, key, needs_value, order, &object)) {
+        forget_found(c);
+        c->env->await_key(c, *order, key, needs_value);
+    }
+    depend_on(c, hot_gate(c->hot, c->keyspace, object));
+    return object;
+}
+
+static bool needs_values(const struct call *c)
+{
+    return command_needs_values(c->command, c->argv, c->argc);
+}
+
+static struct object *find_present(struct call *c, struct bytes key, bool needs_value)
+{
+    uint64_t order;
+    struct object *object = find(c, key, needs_value, &order);
+    bool is_present = object != NULL && object_is_present(object);
+    if ((c->command->flags & CMD_READONLY) != 0) {
+        c->env->keyspace_hits += is_present;
+        c->env->keyspace_misses += !is_present;
+    }
+    return is_present ? object : NULL;
+}
+
+struct object *call_find(struct call *c, struct bytes key)
+{
+    return find_present(c, key, needs_values(c));
+}
+
+struct object *call_find_head(struct call *c, struct bytes key)
+{
+    return find_present(c, key, false);
+}
+
+bool call_find_string(struct call *c, struct bytes key, struct object **object)
+{
+    *object = call_find(c, key);
+    if (*object == NULL || (*object)->type == TYPE_STRING)
+        return true;
+    call_error_wrong_type(c);
+    return false;
+}
+
+/* ---- limits ---- */
+
+bool call_check_string_size(struct call *c, uint64_t size)
+{
+    if (size <= c->env->string_size_max && size <= OBJECT_STRING_MAX)
+        return true;
+    call_error(c, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    return false;
+}
+
+bool call_reserve(struct call *c, size_t size)
+{
+    /* Chunk rows carry a header and a key each; a transaction's earlier changes count too. */
+    uint64_t rows = (uint64_t)size + (size / STRING_CHUNK_SIZE + 4) * 64;
+    if (c->hot->open_size + rows <= c->entry_size_max)
+        return true;
+    call_error(c, "ERR the change does not fit into one log entry (entry-max)");
+    return false;
+}
+
+/* ---- changing ---- */
+
+static void changed(struct call *c)
+{
+    forget_found(c);
+    c->changes++;
+    depend_on(c, c->hot->open_index);
+}
+
+static bool is_past(const struct call *c, int64_t expire_ms)
+{
+    return expire_ms != CALL_NO_EXPIRE && expire_ms <= c->now_ms;
+}
+
+void call_set_string(struct call *c, struct bytes key, struct bytes value, int64_t expire_ms)
+{
+    uint64_t order;
+    struct object *object = find(c, key, false, &order);
+    bool is_present = object != NULL && object_is_present(object);
+    if (expire_ms == CALL_KEEP_EXPIRE)
+        expire_ms = is_present ? object_expire_ms(object) : CALL_NO_EXPIRE;
+    if (is_past(c, expire_ms)) {
+        (void)call_delete(c, key);
+        return;
+    }
+    (void)hot_set_string(c->hot, c->keyspace, order, key, object, value, expire_ms);
+    changed(c);
+}
+
+void call_write_string(struct call *c, struct bytes key, size_t offset, struct bytes bytes)
+{
+    uint64_t order;
+    struct object *object = find(c, key, true, &order);
+    ASSERT(object != NULL && object_is_present(object));
+    (void)hot_write_string(c->hot, c->keyspace, object, offset, bytes);
+    changed(c);
+}
+
+void call_set_int(struct call *c, struct bytes key, int64_t value)
+{
+    uint64_t order;
+    struct object *object = find(c, key, true, &order);
+    ASSERT(object != NULL && object_is_present(object));
+    (void)hot_set_int(c->hot, c->keyspace, object, value);
+    changed(c);
+}
+
+bool call_delete(struct call *c, struct bytes key)
+{
+    uint64_t order;
+    struct object *object = find(c, key, false, &order);
+    if (object == NULL || !object_is_present(object))
+        return false;
+    hot_delete(c->hot, c->keyspace, object);
+    changed(c);
+    return true;
+}
+
+void call_set_expire(struct call *c, struct bytes key, int64_t expire_ms)
+{
+    uint64_t order;
+    struct object *object = find(c, key, false, &order);
+    ASSERT(object != NULL && object_is_present(object));
+    if (is_past(c, expire_ms))
+        hot_delete(c->hot, c->keyspace, object);
+    else
+        (void)hot_set_expire(c->hot, c->keyspace, object, expire_ms);
+    changed(c);
+}
+
+void call_rename(struct call *c, struct bytes from, struct bytes to)
+{
+    uint64_t from_order, to_order;
+    (void)call_delete(c, to);
+    struct object *to_object = find(c, to, false, &to_order);
+    struct object *from_object = find(c, from, false, &from_order);
+    ASSERT(from_object != NULL && object_is_present(from_object) && from_object != to_object);
+    hot_rename(c->hot, c->keyspace, from_object, to_order, to, to_object);
+    changed(c);
+}
+
+void call_notify(struct call *c, char event_class, const char *event, struct bytes key)
+{
+    c->env->notify(c, event_class, event, key);
+}
+
+int64_t call_expire_ms(const struct call *c, const struct object *object)
+{
+    (void)c;
+    return object_expire_ms(object);
+}
