@@ -9,9 +9,9 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/assert.h"
-#include "base/buf.h"
 
 enum log_level {
     LOG_LEVEL_DEBUG = 0,

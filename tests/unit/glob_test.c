@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/assert.h"
 #include "base/glob.h"
 #include "base/mem.h"
 #include "base/prng.h"

@@ -341,7 +341,25 @@ static void lines_are_limited_whether_or_not_their_end_was_seen(void **state)
     check_line_limit("g", 65536, "\n", "[g1111", "!Protocol error: too big inline request");
 }
 
-/* Random requests, written by a model and read back in random chunks. */
+/* One random request: its bytes, and what a reading says of it. */
+static void write_random_request(struct prng *prng, struct buf *stream, struct buf *said)
+{
+    uint64_t count = prng_between(prng, 1, 40);
+    buf_printf(stream, "*%d\r\n", (int)count);
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t value[200];
+        size_t size = (size_t)prng_below(prng, prng_chance(prng, 100000) ? 200 : 20);
+        for (size_t at = 0; at < size; at++)
+            value[at] = (uint8_t)prng_next(prng);
+        buf_printf(stream, "$%d\r\n", (int)size);
+        buf_append(stream, bytes_of(value, size));
+        buf_append_string(stream, "\r\n");
+        buf_append_u8(said, i == 0 ? '[' : '|');
+        buf_append(said, bytes_of(value, size));
+    }
+    buf_append_u8(said, ']');
+}
+
 static void random_requests_are_read_back(void **state)
 {
     (void)state;
@@ -349,22 +367,8 @@ static void random_requests_are_read_back(void **state)
     for (int round = 0; round < 300; round++) {
         struct buf stream = {0};
         struct buf said = {0};
-        for (uint64_t request = prng_between(&prng, 1, 5); request > 0; request--) {
-            uint64_t count = prng_between(&prng, 1, 40);
-            buf_printf(&stream, "*%d\r\n", (int)count);
-            for (uint64_t i = 0; i < count; i++) {
-                uint8_t value[200];
-                size_t size = (size_t)prng_below(&prng, prng_chance(&prng, 100000) ? 200 : 20);
-                for (size_t at = 0; at < size; at++)
-                    value[at] = (uint8_t)prng_next(&prng);
-                buf_printf(&stream, "$%d\r\n", (int)size);
-                buf_append(&stream, bytes_of(value, size));
-                buf_append_string(&stream, "\r\n");
-                buf_append_u8(&said, i == 0 ? '[' : '|');
-                buf_append(&said, bytes_of(value, size));
-            }
-            buf_append_u8(&said, ']');
-        }
+        for (uint64_t request = prng_between(&prng, 1, 5); request > 0; request--)
+            write_random_request(&prng, &stream, &said);
         struct reading reading = {0};
         for (size_t at = 0; at < stream.size;) {
             size_t size = (size_t)prng_between(&prng, 1, 90);
