@@ -179,11 +179,6 @@ static struct object *find(struct call *c, struct bytes key, bool needs_value, u
     return object;
 }
 
-static bool needs_values(const struct call *c)
-{
-    return command_needs_values(c->command, c->argv, c->argc);
-}
-
 static struct object *find_present(struct call *c, struct bytes key, bool needs_value)
 {
     uint64_t order;
@@ -198,7 +193,7 @@ static struct object *find_present(struct call *c, struct bytes key, bool needs_
 
 struct object *call_find(struct call *c, struct bytes key)
 {
-    return find_present(c, key, needs_values(c));
+    return find_present(c, key, call_needs_values(c->command, c->argv, c->argc));
 }
 
 struct object *call_find_head(struct call *c, struct bytes key)

@@ -19,6 +19,7 @@ struct hot;
 struct keyspace;
 struct client;
 struct call_env;
+struct command_table;
 
 enum { CALL_FOUND_MAX = 4 };
 
@@ -44,6 +45,7 @@ struct call {
     const struct bytes *argv;
     int argc;
     const struct command *command;
+    const struct command_table *table; /* all commands, for COMMAND; may be NULL for the others */
     struct reply reply;
     int database;
     int64_t now_ms;  /* the time of the log for this run: wall-like, never runs backwards */
@@ -123,7 +125,19 @@ void call_notify(struct call *c, char event_class, const char *event, struct byt
 
 int64_t call_expire_ms(const struct call *c, const struct object *object); /* 0: none */
 
+/* For commands that work on two databases (COPY, MOVE): what follows is done in `database`, in range.
+ * Objects found before stay valid as long as nothing is changed. The command switches back. */
+void call_use_database(struct call *c, int database);
+
 /* ---- the runner's ---- */
+
+/* Whether the values of its keys, not only their heads, must be in memory for this run. */
+static inline bool call_needs_values(const struct command *command, const struct bytes *argv, int argc)
+{
+    if (command->needs_values != NULL)
+        return command->needs_values(argv, argc);
+    return (command->flags & CMD_HEAD_ONLY) == 0;
+}
 
 /* Looks a key up ahead of the run and remembers the answer for it. False when it is cold: then *order
  * is its place and *object what memory has of it, or NULL. */
