@@ -1,5 +1,7 @@
 #include "commands/acl_category.h"
 
+#include "base/assert.h"
+
 static const char *const names[] = {
     "keyspace", "read",   "write",       "set",       "sortedset",  "list",        "hash",
     "string",   "bitmap", "hyperloglog", "geo",       "stream",     "pubsub",      "admin",

@@ -37,7 +37,7 @@ enum acl_category {
 
 enum { ACL_CATEGORY_COUNT = 21 };
 
-/* Bits of enum acl_category. ASSERTs that acl_extra names categories that exist. O(size of acl_extra). */
+/* Bits of enum acl_category. ASSERTs that acl_extra names categories that exist. O(its size). */
 uint32_t acl_categories_of(const struct command *command);
 
 /* Bit `position` by its name without '@'; position < ACL_CATEGORY_COUNT. */

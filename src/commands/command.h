@@ -1,16 +1,15 @@
 /* A command is a row of a table: everything about it that is not its own few lines. The runner, the
- * router, COMMAND, COMMAND DOCS, key extraction and ACL read the row; the function says only what is
- * the command's own.
+ * router, COMMAND, COMMAND DOCS, key extraction and ACL read the row; the function says only what
+ * is the command's own.
  *
  * One file per family, its table at the end; rows are constant and live as long as the process. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/bytes.h"
 
 struct call;
 
-/* Does the command's work: reads c->argv, changes keys and replies through commands/call.h. Arity and
+/* Does the command's work: reads c->argv, changes keys and replies through call.h. Arity and
  * the subcommand were checked before. An error reply must come before the first change. */
 typedef void command_fn(struct call *c);
 
@@ -36,12 +35,12 @@ enum command_flag {
     CMD_MOVABLEKEYS = 1 << 17,
     CMD_ALLOW_BUSY = 1 << 18,
     CMD_TOUCHES_ARBITRARY_KEYS = 1 << 19,
-    CMD_SENTINEL = 1 << 20, /* listed with Redis's row only; no sentinel mode exists */
+    CMD_SENTINEL = 1 << 20,          /* listed with Redis's row only; no sentinel mode exists */
     CMD_NO_MANDATORY_KEYS = 1 << 21, /* keys by count, and the count may be 0 */
     CMD_PROTECTED = 1 << 22,         /* only when the configuration enables it (DEBUG, MODULE) */
 
     /* Ours. */
-    CMD_HOME = 1 << 24,       /* answered by the client's own node without a shard (CLIENT, INFO …) */
+    CMD_HOME = 1 << 24, /* answered by the client's own node without a shard (CLIENT, INFO …) */
     CMD_ALL_SHARDS = 1 << 25, /* works on every shard of the database: KEYS, DBSIZE, FLUSHALL … */
     CMD_SUSPENDS = 1 << 26,   /* may wait in the middle: runs on a fiber of its own */
     CMD_HEAD_ONLY = 1 << 27,  /* needs type, expiry and count of its keys, not their values */
@@ -88,13 +87,13 @@ enum key_find { KEY_FIND_RANGE = 0, KEY_FIND_KEYNUM, KEY_FIND_UNKNOWN };
 /* Where keys stand, as Redis 7 describes it ("key specs"). */
 struct key_spec {
     enum key_begin begin;
-    int begin_index;           /* BEGIN_INDEX: argument of the first key; BEGIN_KEYWORD: where to look from */
+    int begin_index;           /* INDEX: argument of the first key; KEYWORD: where to look from */
     const char *begin_keyword; /* BEGIN_KEYWORD */
     enum key_find find;
-    int last, step, limit;     /* FIND_RANGE, `last` relative to the first (-1: to the end) */
+    int last, step, limit; /* FIND_RANGE, `last` relative to the first (-1: to the end) */
     int keynum_index, first_key, keynum_step; /* FIND_KEYNUM */
-    uint32_t flags;            /* enum key_flag */
-    const char *notes;         /* or NULL */
+    uint32_t flags;                           /* enum key_flag */
+    const char *notes;                        /* or NULL */
 };
 
 enum { COMMAND_KEY_SPECS_MAX = 4 };
@@ -148,13 +147,15 @@ struct command {
     const char *const *tips;               /* or NULL; ends with NULL */
     const char *deprecated_since;          /* or NULL */
     const char *replaced_by;               /* or NULL */
-    const char *acl_extra; /* changes what flags and group imply: "@dangerous", "-@keyspace @connection";
-                              blank-separated; NULL: nothing. See commands/acl_category.h */
 
-    /* Whether this run needs the values of its keys, or only their heads. NULL: not CMD_HEAD_ONLY. */
+    /* Changes the ACL categories that flags and group imply, separated by blanks: "@dangerous",
+     * "-@keyspace @connection". NULL: nothing. See commands/acl_category.h. */
+    const char *acl_extra;
+
+    /* Whether this run needs the values of its keys or only their heads. NULL: by CMD_HEAD_ONLY. */
     bool (*needs_values)(const struct bytes *argv, int argc);
 
-    /* For key specs with KEY_VARIABLE_FLAGS: the flags that these arguments give. NULL: the spec's. */
+    /* For specs with KEY_VARIABLE_FLAGS: the flags that these arguments give. NULL: the spec's. */
     uint32_t (*key_flags)(const struct bytes *argv, int argc);
 };
 
@@ -166,18 +167,22 @@ extern const struct command generic_commands[];
 struct command_table;
 struct command_table *command_table_new(void);
 void command_table_free(struct command_table *table); /* NULL is legal */
-void command_table_add(struct command_table *table, const struct command *rows); /* borrows for ever */
+
+/* Borrows the rows for ever. No two have one name (ASSERT). */
+void command_table_add(struct command_table *table, const struct command *rows);
 
 /* By name without case; O(1). NULL when there is none. */
 const struct command *command_table_find(const struct command_table *table, struct bytes name);
 
 /* argv[0], and argv[1] when the command is a container. *container gets the outer command, or NULL.
  * On NULL, with *container set, the subcommand is unknown. */
-const struct command *command_table_resolve(const struct command_table *table, const struct bytes *argv,
-                                            int argc, const struct command **container);
+const struct command *command_table_resolve(const struct command_table *table,
+                                            const struct bytes *argv, int argc,
+                                            const struct command **container);
 
+/* Commands in the order in which they were added; position < count. */
 size_t command_table_count(const struct command_table *table);
-const struct command *command_table_at(const struct command_table *table, size_t position); /* by insertion */
+const struct command *command_table_at(const struct command_table *table, size_t position);
 
 /* True when argc fits the arity. */
 bool command_arity_fits(const struct command *command, int argc);
@@ -188,8 +193,9 @@ struct command_key {
     uint32_t flags;
 };
 
-/* At most keys_max are written; returns how many there are, or -1 when the arguments do not let them
- * be found (a bad count, or fewer arguments than keys). No key specs, or only specs whose place is
- * unknown or whose keyword is not there: 0. Channels (KEY_NOT_KEY) are among them. O(argc). */
+/* At most keys_max are written; returns how many there are, or -1 when the arguments do not let
+ * them be found (a bad count, or fewer arguments than keys). No key specs, or only specs whose
+ * place is unknown or whose keyword is not there: 0. Channels (KEY_NOT_KEY) are among them.
+ * O(argc). */
 int command_keys(const struct command *command, const struct bytes *argv, int argc,
                  struct command_key *keys, int keys_max);

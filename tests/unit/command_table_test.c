@@ -80,21 +80,23 @@ static void an_empty_table_finds_nothing(void **state)
 static void a_table_keeps_hundreds_of_rows_in_the_order_of_insertion(void **state)
 {
     (void)state;
-    static char names[600][16];
-    static struct command many[601];
-    for (size_t i = 0; i < 600; i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "cmd%zu", i);
-        many[i] = (struct command){.name = names[i]};
+    enum { ROWS = 600, NAME_SIZE = 16 };
+    char *names = test_malloc((size_t)ROWS * NAME_SIZE);
+    struct command *many = test_calloc(ROWS + 1, sizeof(many[0]));
+    for (size_t i = 0; i < ROWS; i++) {
+        many[i].name = names + i * NAME_SIZE;
+        (void)snprintf(names + i * NAME_SIZE, NAME_SIZE, "cmd%zu", i);
     }
-    many[600].name = NULL;
     struct command_table *table = table_of(many);
-    assert_int_equal(command_table_count(table), 600);
-    for (size_t i = 0; i < 600; i++) {
-        assert_ptr_equal(find(table, names[i]), &many[i]);
+    assert_int_equal(command_table_count(table), ROWS);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_ptr_equal(find(table, many[i].name), &many[i]);
         assert_ptr_equal(command_table_at(table, i), &many[i]);
     }
     assert_null(find(table, "cmd600"));
     command_table_free(table);
+    test_free(many);
+    test_free(names);
 }
 
 static const struct command *resolve(const char *first, const char *second,
