@@ -26,8 +26,8 @@ enum {
 };
 
 #define WAL_SEGMENT_SIZE_DEFAULT ((uint64_t)64 << 20)
-#define WAL_SEGMENT_SIZE_MIN ((uint64_t)4096)
-#define WAL_ENTRY_SIZE_MAX ((uint64_t)1 << 30) /* payload of one entry */
+#define WAL_SEGMENT_SIZE_MIN     ((uint64_t)4096)
+#define WAL_ENTRY_SIZE_MAX       ((uint64_t)1 << 30) /* payload of one entry */
 
 enum wal_sync {
     WAL_SYNC_ALWAYS = 0, /* promises wait for fdatasync */
@@ -87,8 +87,9 @@ struct wal_recovery {
  * gets a line when something was cut. On an error nothing is given and error names the file and
  * offset; on WAL_DAMAGED, WAL_FOREIGN and WAL_NEWER_FORMAT nothing on disk was changed.
  * Two processes must not open one directory: take os/lock.h first. */
-MUST_USE enum wal_err wal_open(struct wal **out, struct disk *disk, const struct wal_options *options,
-                               struct wal_recovery **recovery, struct buf *note, struct buf *error);
+MUST_USE enum wal_err wal_open(struct wal **out, struct disk *disk,
+                               const struct wal_options *options, struct wal_recovery **recovery,
+                               struct buf *note, struct buf *error);
 void wal_recovery_free(struct wal_recovery *recovery); /* releases its entries; NULL is legal */
 
 /* What collects is dropped, nothing is synced: submit and wait first when it matters. The worker
@@ -118,14 +119,14 @@ void wal_put_mark(struct wal *wal, uint32_t group, struct wal_position position,
 void wal_put_base(struct wal *wal, uint32_t group, struct wal_position position);
 
 /* An install replaced the log: all entries are dropped, base and mark become position (not below
- * the base), members become what the install brought. */
+ * the mark), members become what the install brought. */
 void wal_put_reset(struct wal *wal, uint32_t group, struct wal_position position,
                    struct bytes members);
 
 /* Number of the batch that collects, from 1. What was appended just before or is appended just
  * after this call, without wal_submit in between, is in it. */
 uint64_t wal_collecting(const struct wal *wal);
-size_t wal_collected_bytes(const struct wal *wal); /* bound it by admission (L12) */
+size_t wal_collected_bytes(const struct wal *wal);              /* bound it by admission (L12) */
 uint64_t wal_last_index(const struct wal *wal, uint32_t group); /* as collected; base when empty */
 
 /* ---- writing ---- */
@@ -163,7 +164,8 @@ void wal_tick(struct wal *wal, uint64_t now_us);
 MUST_USE bool wal_failed(const struct wal *wal, const char **text);
 
 /* True after the disk ran full: the batch waits, the next one goes on collecting (refuse writes
- * above). wal_retry makes the next submit try the same batch again; no byte of it is lost. */
+ * above). wal_retry makes the next submit try the same batch again; no byte of it is lost. The log
+ * tries again by itself when one of its own segments could go meanwhile. */
 MUST_USE bool wal_is_full(const struct wal *wal);
 void wal_retry(struct wal *wal);
 
@@ -171,12 +173,14 @@ void wal_retry(struct wal *wal);
 
 uint64_t wal_size_bytes(const struct wal *wal); /* of all segments, spare ones included */
 
-/* Size of the segments that could go if this group had no live entries; 0 when it pins none. */
+/* Size of the segments from the oldest one with a live entry of this group to the newest; 0 when
+ * the group has no live entries. A live entry is one above the base that is written. */
 uint64_t wal_pinned_bytes(const struct wal *wal, uint32_t group);
 
 /* The group whose live entries keep the oldest segment, when a segment other than the current one
  * is kept. first .. last are what it holds there: appended again in this order they are copies,
- * and free the segment once they are synced. False when nothing is pinned. */
+ * and free the segment. The answer changes when their batch is written, so ask once per batch.
+ * False when nothing is pinned. O(groups). */
 MUST_USE bool wal_oldest_pinning_group(const struct wal *wal, uint32_t *group, uint64_t *first,
                                        uint64_t *last);
 
