@@ -96,6 +96,9 @@ struct raft_config {
                                   * At the limit no campaign starts and appends are cut before the
                                   * run that has no room, until raft_compacted. 1024 is plenty. */
     uint64_t seed;               /* of the election timeouts */
+#ifdef RAFT_MUTANTS
+    int mutant; /* enum raft_mutant: a planted bug, in simulators only */
+#endif
 };
 
 /* What a restart found (L4). All zero with members set: a new group, or with no members a node
@@ -224,7 +227,7 @@ struct raft_ready {
     raft_index commit; /* apply through here */
     uint64_t reads_confirmed; /* reads that wait for a round up to this one may be answered */
 
-    /* Who we are, as of now. A changed role or term with the same role both count as a change. */
+    /* Who we are now. role_changed: role, term or leader did since the last ready. */
     bool role_changed;
     enum raft_role role;
     raft_term term;
@@ -264,8 +267,9 @@ uint64_t raft_deadline(const struct raft *raft);
 MUST_USE struct raft_accepted raft_step(struct raft *raft, uint64_t now_us,
                                         const struct raft_message *message);
 
-/* Gathers what changed since raft_advance; calling it again without raft_advance tells the same
- * and more. Between the two nothing but raft_append_cut may be called. */
+/* Gathers what there is to do since the last one. Each raft_ready is followed by raft_advance once
+ * what it told has been taken over; between the two nothing but raft_append_cut may be called.
+ * raft_has_ready may be true with nothing to tell, never false with something. */
 bool raft_has_ready(const struct raft *raft);
 void raft_ready(struct raft *raft, uint64_t now_us, struct raft_ready *out);
 void raft_advance(struct raft *raft);
@@ -282,8 +286,8 @@ void raft_unreachable(struct raft *raft, raft_node peer);
 void raft_stored(struct raft *raft, uint64_t now_us, const struct raft_mark *mark);
 void raft_applied(struct raft *raft, raft_index index); /* monotonic, <= commit */
 
-/* The log below and at index is gone (L3: flushed and marked before). index <= applied; smaller
- * than the base: nothing. The caller keeps a tail for slow followers, and all above the mark of a
+/* The log below and at index is gone (L3: flushed and marked before). index <= applied and <= stored;
+ * not above the base: nothing. The caller keeps a tail for slow followers, and all above the mark of a
  * running install. */
 void raft_compacted(struct raft *raft, raft_index index);
 
@@ -339,9 +343,9 @@ void raft_install_abandoned(struct raft *raft, uint64_t now_us, raft_node peer);
 
 /* Follower: the rows as of (index, term) are published (L5: after the rename is durable), with the
  * membership as of index. Taken when index is above the commit index, or when rows were lost and
- * index is not below the base; otherwise nothing changes and false is returned. Taken, it sets applied, and
- * either keeps the log (when that holds the same entry) or replaces it: the next ready says
- * log_was_reset. The acknowledgement waits for that ready's mark to be stored. */
+ * index is not below the base, and never by a leader; otherwise nothing changes and false is
+ * returned. Taken, it sets applied, and either keeps the log (when that holds the same entry) or
+ * replaces it: the next ready says log_was_reset. The acknowledgement waits for that ready's mark to be stored. */
 MUST_USE bool raft_installed(struct raft *raft, raft_index index, raft_term term,
                              const struct raft_membership *membership);
 
@@ -378,7 +382,7 @@ struct raft_peer_status {
     enum raft_peer_state state;
     raft_index match;
     raft_index next;
-    uint64_t heard_us; /* 0: never in this term */
+    uint64_t heard_us; /* at least the start of this leadership */
 };
 
 /* Leader only: fills at most RAFT_MEMBERS_MAX rows (self left out), returns their count. */
