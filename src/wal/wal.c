@@ -78,6 +78,7 @@ void wal_append(struct wal *wal, uint32_t group, struct entry *entry)
     wal_batch_add_entry(wal->collecting, group, entry, copy);
     if (copy)
         return;
+    ASSERT(entry->index > at->collected.mark.index); /* what is flushed was committed */
     wal_terms_set(&at->terms, entry->index, entry->term);
     at->last = entry->index;
 }

@@ -103,7 +103,7 @@ const char *wal_err_text(enum wal_err err);
 /* Keeps a reference to the entry, or its bytes when they are few. Its index is above the group's
  * base and at most one above its last. When the index is there with the same term this is a copy
  * (that is how live records are moved out of old segments); with another term, or a new index,
- * everything at and above the index is replaced. */
+ * everything at and above the index is replaced; never at or below the mark. */
 void wal_append(struct wal *wal, uint32_t group, struct entry *entry);
 
 /* These four make the batch synced in every mode, as does an entry of kind ENTRY_MEMBERS. */
