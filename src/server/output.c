@@ -1,0 +1,153 @@
+#include "server/output.h"
+
+#include "base/mem.h"
+
+enum { MARKS_MIN = 16 };
+
+void output_free(struct output *output)
+{
+    buf_free(&output->buf);
+    mem_free(output->marks);
+    *output = (struct output){0};
+}
+
+static bool is_reply_open(const struct output *output)
+{
+    return output->finished < output->start + output->buf.size;
+}
+
+/* Moves what is left to the front once most of the buffer has left, so that a buffer which is never
+ * empty does not grow for ever; each byte is moved at most once per time it doubles. */
+static void compact(struct output *output)
+{
+    ASSERT(!is_reply_open(output));
+    if (output->head < OUTPUT_STEP || output->head < output->buf.size / 2)
+        return;
+    buf_consume(&output->buf, output->head);
+    output->start += output->head;
+    output->head = 0;
+}
+
+struct buf *output_begin(struct output *output)
+{
+    if (is_reply_open(output))
+        return &output->buf;
+    compact(output);
+    if (output->buf.capacity == 0)
+        (void)buf_reserve(&output->buf, OUTPUT_STEP);
+    return &output->buf;
+}
+
+static struct output_mark *mark_at(const struct output *output, uint32_t position)
+{
+    ASSERT(position < output->mark_count);
+    return &output->marks[(output->mark_first + position) & (output->mark_capacity - 1)];
+}
+
+static void grow_marks(struct output *output)
+{
+    uint32_t capacity = output->mark_capacity == 0 ? MARKS_MIN : output->mark_capacity * 2;
+    struct output_mark *marks = mem_alloc(capacity * sizeof(*marks));
+    for (uint32_t i = 0; i < output->mark_count; i++)
+        marks[i] = *mark_at(output, i);
+    mem_free(output->marks);
+    output->marks = marks;
+    output->mark_capacity = capacity;
+    output->mark_first = 0;
+}
+
+static bool is_same_gate(struct exec_gate a, struct exec_gate b)
+{
+    return a.shard == b.shard && a.term == b.term && a.index == b.index;
+}
+
+static void add_mark(struct output *output, uint64_t begin, struct exec_gate gate)
+{
+    if (output->mark_count > 0) {
+        const struct output_mark *last = mark_at(output, output->mark_count - 1);
+        ASSERT(last->begin <= begin);
+        if (is_same_gate(last->gate, gate))
+            return;
+    }
+    if (output->mark_count == output->mark_capacity)
+        grow_marks(output);
+    output->mark_count++;
+    *mark_at(output, output->mark_count - 1) = (struct output_mark){.begin = begin, .gate = gate};
+}
+
+void output_finish(struct output *output, const struct exec_gate *gates, int gate_count)
+{
+    ASSERT(gate_count >= 0);
+    uint64_t end = output->start + output->buf.size;
+    if (end == output->finished)
+        return; /* no reply, nothing to hold back */
+    for (int i = 0; i < gate_count; i++)
+        add_mark(output, output->finished, gates[i]);
+    output->finished = end;
+}
+
+void output_drop_unfinished(struct output *output)
+{
+    ASSERT(output->finished >= output->start);
+    output->buf.size = (size_t)(output->finished - output->start);
+    ASSERT(output->head <= output->buf.size);
+}
+
+static struct bytes slice(const struct output *output, size_t begin, size_t end)
+{
+    ASSERT(begin <= end && end <= output->buf.size);
+    if (begin == end)
+        return (struct bytes){0};
+    return bytes_of(output->buf.data + begin, end - begin);
+}
+
+struct bytes output_unfinished(const struct output *output)
+{
+    return slice(output, (size_t)(output->finished - output->start), output->buf.size);
+}
+
+bool output_open_gates(struct output *output, const struct exec *exec)
+{
+    size_t before = output_sendable(output).size;
+    while (output->mark_count > 0 && exec_gate_is_open(exec, mark_at(output, 0)->gate)) {
+        output->mark_first = (output->mark_first + 1) & (output->mark_capacity - 1);
+        output->mark_count--;
+    }
+    return output_sendable(output).size > before;
+}
+
+struct bytes output_sendable(const struct output *output)
+{
+    uint64_t end = output->finished;
+    if (output->mark_count > 0)
+        end = mark_at(output, 0)->begin;
+    return slice(output, output->head, (size_t)(end - output->start));
+}
+
+void output_sent(struct output *output, size_t size)
+{
+    ASSERT(size <= output_sendable(output).size);
+    output->head += size;
+    if (output->head < output->buf.size || is_reply_open(output))
+        return;
+    output->start += output->head;
+    output->head = 0;
+    buf_clear(&output->buf);
+    if (output->buf.capacity > OUTPUT_KEPT_MAX)
+        buf_free(&output->buf);
+}
+
+size_t output_memory(const struct output *output)
+{
+    return output->buf.capacity + output->mark_capacity * sizeof(*output->marks);
+}
+
+void output_trim(struct output *output)
+{
+    if (output->buf.size == 0 && output->mark_count == 0 && !is_reply_open(output)) {
+        buf_free(&output->buf);
+        mem_free(output->marks);
+        output->marks = NULL;
+        output->mark_first = output->mark_capacity = 0;
+    }
+}

@@ -1,0 +1,81 @@
+/* A client's output: replies in order, some of which may not leave yet.
+ *
+ *      taken      may leave          waits at a gate        being written
+ *   |---------|----------------|-------------------------|...............
+ *   0        head          begin of the            finished            size
+ *                       first closed mark
+ *
+ * A mark {begin, gate} says that nothing from stream position `begin` on may leave before the gate
+ * is open (L1). A reply with several gates has several marks with one begin; a reply without a gate
+ * behind one with a gate has no mark, it waits because order is kept. A mark like the one before it
+ * is not made: what stands behind that one waits already.
+ *
+ * One contiguous buffer; a reply is appended by the functions of codec/resp_reply.h and then
+ * finished. What is not finished never leaves, and while it is under way the buffer does not move
+ * its bytes. Nothing is allocated per reply. */
+#pragma once
+
+#include "base/buf.h"
+#include "exec/exec.h"
+
+enum {
+    OUTPUT_STEP = 16 * 1024,      /* first allocation; then doubling */
+    OUTPUT_KEPT_MAX = 64 * 1024,  /* a larger buffer is given back as soon as it is empty */
+    OUTPUT_MARKS_FULL = 8 * 1024, /* so many marks count as a full output: 256 KiB of them */
+};
+
+struct output_mark {
+    uint64_t begin; /* stream position */
+    struct exec_gate gate;
+};
+
+/* Zero-initialised is ready. */
+struct output {
+    struct buf buf;
+    size_t head;               /* bytes of buf that have left */
+    uint64_t start;            /* stream position of buf.data[0] */
+    uint64_t finished;         /* stream position behind the last whole reply */
+    struct output_mark *marks; /* a ring; capacity is a power of two */
+    uint32_t mark_first;
+    uint32_t mark_count;
+    uint32_t mark_capacity;
+};
+
+void output_free(struct output *output); /* leaves a ready one */
+
+/* Where the next reply is appended. */
+struct buf *output_begin(struct output *output);
+
+/* Ends the reply that was appended since the last finish or drop: it waits at these gates. */
+void output_finish(struct output *output, const struct exec_gate *gates, int gate_count);
+
+/* Forgets what was appended since the last finish (CLIENT REPLY OFF). */
+void output_drop_unfinished(struct output *output);
+
+/* What was appended since the last finish. */
+struct bytes output_unfinished(const struct output *output);
+
+/* Removes marks whose gates are open from the front; true when more may leave than before. */
+bool output_open_gates(struct output *output, const struct exec *exec);
+
+static inline bool output_is_gated(const struct output *output)
+{
+    return output->mark_count > 0;
+}
+
+/* What may leave now; borrows until the output changes. */
+struct bytes output_sendable(const struct output *output);
+
+/* The first `size` bytes of output_sendable have left. */
+void output_sent(struct output *output, size_t size);
+
+/* Finished or not, everything that has not left. */
+static inline size_t output_unsent(const struct output *output)
+{
+    return output->buf.size - output->head;
+}
+
+size_t output_memory(const struct output *output);
+
+/* Gives memory back that nothing is in. */
+void output_trim(struct output *output);
