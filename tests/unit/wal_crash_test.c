@@ -141,13 +141,22 @@ static void do_copy(struct world *world, uint32_t number, uint64_t first, uint64
     }
 }
 
+/* All of them, or a part in the middle, which does not free what stands around it. */
+static void do_copy_some(struct world *world, uint32_t number)
+{
+    const struct model_group *group = &world->now.groups[number];
+    uint64_t first = draw(world, group->base.index, group->last);
+    bool all = chance(world, 30);
+    do_copy(world, number, all ? 0 : first, all ? UINT64_MAX : first + draw(world, 0, 5));
+}
+
 static void do_rewrite_oldest(struct world *world)
 {
     uint32_t number = 0;
     uint64_t first = 0;
     uint64_t last = 0;
     if (wal_oldest_pinning_group(world->box.wal, &number, &first, &last))
-        do_copy(world, number, first, last);
+        do_copy(world, number, first, chance(world, 50) ? last : (first + last) / 2);
 }
 
 static void do_hard_state(struct world *world, uint32_t number)
@@ -207,7 +216,7 @@ static void do_something(struct world *world)
     else if (what < 91)
         do_reset(world, number);
     else if (what < 95)
-        do_copy(world, number, 0, UINT64_MAX);
+        do_copy_some(world, number);
     else
         do_rewrite_oldest(world);
 }

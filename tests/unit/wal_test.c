@@ -336,6 +336,19 @@ static void a_stricter_mode_syncs_the_past_and_takes_no_promise_back(void **stat
     assert_int_equal(wal_promised(box->wal), 4);
 }
 
+static void a_batch_under_way_when_the_mode_becomes_stricter_waits_for_its_sync(void **state)
+{
+    struct box *box = *state;
+    wal_set_sync(box->wal, WAL_SYNC_NO);
+    box_append(box, 0, 1, 1, 60);
+    assert_true(wal_submit(box->wal, box->worker)); /* without a sync */
+    wal_set_sync(box->wal, WAL_SYNC_ALWAYS);
+    assert_true(box_run(box));
+    assert_true(wal_written(box->wal) == 1 && wal_promised(box->wal) == 0);
+    box_settle(box);
+    assert_true(wal_synced(box->wal) == 1 && wal_promised(box->wal) == 1);
+}
+
 static void a_batch_waits_when_the_worker_has_no_room(void **state)
 {
     struct box *box = *state;
@@ -495,6 +508,21 @@ static void a_lagging_group_pins_and_frees_when_its_records_are_copied_forward(v
     assert_int_equal(box_group(box, 1)->entries[2]->term, 2);
 }
 
+static void truncated_entries_pin_nothing(void **state)
+{
+    struct box *box = *state;
+    char path[64];
+    box_append_each(box, 0, 1, 1, 60);
+    box_compact(box, 0, 1);
+    box_append_each(box, 1, 1, 30, 500); /* more than a segment */
+    box_append(box, 1, 1, 2, 60);        /* all of it replaced */
+    box_settle(box);
+    assert_false(sim_disk_exists(box->disk, box_segment_path(path, sizeof(path), 1)));
+    box_open(box);
+    assert_int_equal(box_group(box, 1)->entry_count, 1);
+    assert_int_equal(box_group(box, 1)->entries[0]->term, 2);
+}
+
 static void old_bytes_of_a_reused_segment_never_come_back(void **state)
 {
     struct box *box = *state;
@@ -597,6 +625,20 @@ static void partial_bytes_of_a_full_disk_are_overwritten_by_the_retry(void **sta
     assert_int_equal(box_group(box, 0)->entry_count, 3);
 }
 
+static void a_sync_that_was_asked_for_is_still_owed_after_a_full_disk(void **state)
+{
+    struct box *box = *state;
+    wal_set_sync(box->wal, WAL_SYNC_NO);
+    box_append(box, 0, 1, 1, 60);
+    wal_request_sync(box->wal);
+    sim_disk_fail(box->disk, SIM_FAULT_WRITE_FULL, false);
+    box_settle(box);
+    assert_true(wal_is_full(box->wal));
+    wal_retry(box->wal);
+    box_settle(box);
+    assert_int_equal(wal_synced(box->wal), 1);
+}
+
 static void a_crash_while_the_disk_is_full_loses_only_what_was_not_promised(void **state)
 {
     struct box *box = *state;
@@ -696,17 +738,20 @@ int main(void)
         TEST(in_mode_everysec_the_tick_syncs_once_a_second_and_only_when_there_is_something),
         TEST(a_requested_sync_runs_with_nothing_collected_and_once),
         TEST(a_stricter_mode_syncs_the_past_and_takes_no_promise_back),
+        TEST(a_batch_under_way_when_the_mode_becomes_stricter_waits_for_its_sync),
         TEST(a_batch_waits_when_the_worker_has_no_room),
         TEST(a_batch_fills_a_segment_to_the_last_byte_and_goes_on_in_the_next),
         TEST(a_batch_larger_than_a_segment_gets_one_of_its_own_size),
         TEST(compacted_segments_are_reused_and_the_log_stays_small),
         TEST(an_idle_group_pins_nothing_but_its_state_survives),
         TEST(a_lagging_group_pins_and_frees_when_its_records_are_copied_forward),
+        TEST(truncated_entries_pin_nothing),
         TEST(old_bytes_of_a_reused_segment_never_come_back),
         TEST(spare_files_of_a_log_that_is_gone_are_not_believed),
         TEST(opening_again_and_again_does_not_grow_the_log),
         TEST(a_full_disk_keeps_the_batch_and_a_retry_writes_it_whole),
         TEST(partial_bytes_of_a_full_disk_are_overwritten_by_the_retry),
+        TEST(a_sync_that_was_asked_for_is_still_owed_after_a_full_disk),
         TEST(a_crash_while_the_disk_is_full_loses_only_what_was_not_promised),
         TEST(a_full_disk_opens_with_a_small_segment),
         TEST(a_failed_write_stops_the_log_for_ever),
