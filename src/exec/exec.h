@@ -11,6 +11,7 @@
 
 struct exec;
 struct client;
+struct run;
 
 /* A reply may leave once the entry (shard, term, index) is committed and applied. */
 struct exec_gate {
@@ -32,12 +33,13 @@ struct watch_set {
     bool is_dirty; /* one of them was touched since it was watched */
 };
 
-/* What exec keeps with a request while it waits; the home only provides the space. */
+/* What exec keeps with a request while it waits; the home only provides the space, zeroed. */
 struct request_wait {
-    struct list link;
-    void *ticket;
-    uint32_t state;
-    uint32_t pending;
+    struct list link;      /* in a queue of exec's */
+    struct list loads;     /* what it waits for */
+    struct run *run;       /* its fiber, when it has begun on one */
+    uint32_t state;        /* enum request_state of exec/internal.h */
+    bool has_load_failed;
 };
 
 struct request {
@@ -73,9 +75,10 @@ enum exec_result exec_run(struct exec *exec, struct request *request);
 /* The next request that waited and is now done, or NULL. */
 struct request *exec_take_done(struct exec *exec);
 
-/* The client of a waiting request is gone. The request is no longer referred to afterwards; a
- * transaction that has begun still ends (its reply is thrown away). */
-void exec_cancel(struct exec *exec, struct request *request);
+/* The client of a waiting request is gone. True: the request is forgotten. False: its run has begun and
+ * still ends (a transaction is not cut in half); request, arguments and reply buffer must stay until
+ * exec_take_done returns it. */
+MUST_USE bool exec_cancel(struct exec *exec, struct request *request);
 
 bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate);
 
@@ -84,14 +87,8 @@ bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate);
 void exec_watch(struct exec *exec, struct watch_set *set, int database, struct bytes key);
 void exec_unwatch(struct exec *exec, struct watch_set *set);
 
-/* A keyspace event as call_notify reports it; the home publishes it when its entry is committed. */
-struct exec_event {
-    char event_class;
-    const char *event;
-    int database;
-    struct bytes key;
-};
-
 /* Commands that exec itself implements because they span shards or wait: KEYS, SCAN, RANDOMKEY,
- * DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, DEBUG. Ends with name NULL. */
-extern const struct command exec_commands[];
+ * DBSIZE; FLUSHDB, FLUSHALL, SWAPDB; DEBUG. Each ends with name NULL. */
+extern const struct command exec_keys_commands[];
+extern const struct command exec_flush_commands[];
+extern const struct command exec_debug_commands[];

@@ -187,6 +187,11 @@ struct object *hot_begin_load(struct hot *hot, struct keyspace *keyspace, uint64
 struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
                             bool has_row, struct bytes value, struct string_raw *raw);
 
+/* Keeps what was loaded in memory until those who asked for it have run; unpin finds it by key, for it
+ * may have moved or gone meanwhile. Returns false when it is pinned too often already. */
+bool hot_pin(struct object *object);
+void hot_unpin(struct keyspace *keyspace, uint64_t order, struct bytes key);
+
 /* The load failed or nobody waits for it: as if it had never begun. */
 void hot_cancel_load(struct hot *hot, struct keyspace *keyspace, struct object *object);
 

@@ -98,6 +98,22 @@ void hot_cancel_load(struct hot *hot, struct keyspace *keyspace, struct object *
     keyspace->is_complete = false;
 }
 
+bool hot_pin(struct object *object)
+{
+    enum { PINS_MAX = 15 };
+    if (object->pins == PINS_MAX)
+        return false;
+    object->pins++;
+    return true;
+}
+
+void hot_unpin(struct keyspace *keyspace, uint64_t order, struct bytes key)
+{
+    struct object *object = table_find(&keyspace->table, order, key);
+    if (object != NULL && object->pins > 0)
+        object->pins--;
+}
+
 void hot_filter_found(struct keyspace *keyspace, uint64_t order)
 {
     ASSERT(!keyspace->filter_is_whole);

@@ -22,7 +22,7 @@ uint64_t hot_filter_memory(const struct hot *hot)
 
 static bool may_drop(const struct hot *hot, const struct object *object)
 {
-    return !hot_is_ahead(hot, object) && object->state != OBJECT_LOADING &&
+    return !hot_is_ahead(hot, object) && object->pins == 0 && object->state != OBJECT_LOADING &&
            object->state != OBJECT_LOADING_BODY;
 }
 

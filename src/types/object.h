@@ -54,6 +54,7 @@ struct object {
     uint8_t state;      /* enum object_state */
     uint8_t type;       /* enum object_type; TYPE_NONE when ABSENT or LOADING */
     uint8_t encoding;   /* enum object_encoding */
+    uint8_t pins : 4;      /* loads whose requests have not run yet; it is not paged out */
     uint8_t has_expire : 1;
     uint8_t is_logged : 1; /* a K row exists as of the newest closed entry */
     uint8_t is_stale : 1;  /* a row of it was applied while it was loading: ask again */

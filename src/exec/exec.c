@@ -1,0 +1,386 @@
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/prng.h"
+#include "exec/internal.h"
+#include "keyspace/watch.h"
+#include "store/row_key.h"
+
+enum { PAGE_OUT_TRIES_MAX = 4096 }; /* objects looked at in one turn and shard */
+
+/* ---- construction ---- */
+
+static void await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value);
+
+/* Publishing keyspace events waits for pub/sub; the classes are checked where they are configured. */
+static void notify(struct call *c, char event_class, const char *event, struct bytes key)
+{
+    ASSERT(c != NULL && event_class != 0 && event != NULL && key.size <= OBJECT_KEY_MAX);
+}
+
+static bool read_keys_now(struct store *store, const struct bytes *keys, size_t count,
+                          struct store_read *read, struct buf *error)
+{
+    *read = (struct store_read){.keys = keys, .key_count = count};
+    if (!store_read_begin(store, read))
+        return false;
+    read->job.run(&read->job);
+    if (store_read_end(store, read) == STORE_OK)
+        return true;
+    buf_append(error, buf_bytes(&read->error));
+    return false;
+}
+
+static void restore_map(struct hot *hot, const struct store_read *read)
+{
+    struct bytes rest = buf_bytes(&read->rows);
+    struct row row;
+    if (rows_next(&rest, &row) == ROWS_OK && row.op != ROW_DELETE)
+        hot_restore_map(hot, row.value);
+}
+
+static void restore_counts(struct hot *hot, const struct store_read *read)
+{
+    struct bytes rest = buf_bytes(&read->rows);
+    struct row row;
+    for (int i = 0; i < HOT_DATABASES && rows_next(&rest, &row) == ROWS_OK; i++) {
+        if (row.op != ROW_DELETE)
+            hot_restore_counts(hot, hot->databases[i]->id, row.value);
+    }
+}
+
+static bool restore(struct exec_shard *es, struct buf *error)
+{
+    struct store *store = shard_fsm(es->shard)->store;
+    struct buf keys[HOT_DATABASES] = {{0}};
+    struct bytes views[HOT_DATABASES];
+    struct store_read read;
+    row_key_append_meta(&keys[0], BYTES_LITERAL("databases"));
+    views[0] = buf_bytes(&keys[0]);
+    bool is_ok = read_keys_now(store, views, 1, &read, error);
+    if (is_ok)
+        restore_map(es->hot, &read);
+    store_read_fini(&read);
+    for (int i = 0; i < HOT_DATABASES; i++) {
+        buf_clear(&keys[i]);
+        row_key_append_keyspace(&keys[i], es->hot->databases[i]->id);
+        views[i] = buf_bytes(&keys[i]);
+    }
+    if (is_ok) {
+        is_ok = read_keys_now(store, views, HOT_DATABASES, &read, error);
+        if (is_ok)
+            restore_counts(es->hot, &read);
+        store_read_fini(&read);
+    }
+    for (int i = 0; i < HOT_DATABASES; i++)
+        buf_free(&keys[i]);
+    return is_ok;
+}
+
+static bool shard_init(struct exec *exec, struct exec_shard *es, const struct exec_options *options,
+                       uint32_t id, struct buf *error)
+{
+    *es = (struct exec_shard){.exec = exec, .shard = options->shards[id], .id = id};
+    es->hot = hot_new(options->hash_seed);
+    es->hot->released = shard_applied_index(es->shard);
+    list_init(&es->queue);
+    list_init(&es->loads);
+    return restore(es, error);
+}
+
+bool exec_new(struct exec **out, const struct exec_options *options, struct buf *error)
+{
+    ASSERT(options->shard_count > 0);
+    struct exec *exec = mem_zero(sizeof(*exec));
+    exec->shard_count = options->shard_count;
+    exec->shards = mem_zero(options->shard_count * sizeof(*exec->shards));
+    exec->gates = mem_zero(options->shard_count * sizeof(*exec->gates));
+    exec->readers = options->readers;
+    exec->freer = options->freer;
+    exec->log = options->log;
+    exec->fibers = fiber_pool_new();
+    exec->prng = prng_init(options->seed);
+    exec->expires_actively = true;
+    exec->env = (struct call_env){.await_key = await_key, .notify = notify};
+    list_init(&exec->ready);
+    list_init(&exec->stranded);
+    exec_set_limits(exec, options->limits);
+    *out = exec;
+    for (uint32_t id = 0; id < options->shard_count; id++) {
+        if (!shard_init(exec, &exec->shards[id], options, id, error))
+            return false;
+    }
+    return true;
+}
+
+void exec_free(struct exec *exec)
+{
+    if (exec == NULL)
+        return;
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        if (es->hot == NULL)
+            continue;
+        exec_abandon_loads(es, NULL);
+        hot_free(es->hot);
+        exec_expiry_free(es);
+        exec_filter_free(es);
+    }
+    fiber_pool_free(exec->fibers);
+    mem_free(exec->shards);
+    mem_free(exec->gates);
+    mem_free(exec);
+}
+
+void exec_set_limits(struct exec *exec, struct exec_limits limits)
+{
+    exec->limits = limits;
+    exec->env.string_size_max = limits.string_size_max;
+}
+
+void exec_refuse_writes(struct exec *exec, const char *error)
+{
+    exec->refusal = error;
+}
+
+void exec_set_active_expiry(struct exec *exec, bool is_on)
+{
+    exec->expires_actively = is_on;
+}
+
+/* ---- phases ---- */
+
+void exec_begin_turn(struct exec *exec, struct turn_time now)
+{
+    exec->now = now;
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        es->now_us = shard_now_us(es->shard, now.boot_us, now.wall_us);
+        es->hot->clock = (uint32_t)(now.boot_us >> 16);
+        es->is_asked = false;
+        if (!list_is_empty(&es->queue) && exec_shard_is_open(es))
+            exec_wake_queue(es);
+    }
+}
+
+void exec_housekeeping(struct exec *exec)
+{
+    exec_start_stranded(exec);
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        if (es->holder != NULL || !shard_is_serving(es->shard))
+            continue;
+        exec_step_expiry(es);
+        exec_step_filter(es);
+    }
+}
+
+void exec_propose(struct exec *exec)
+{
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        /* A run that waits in the middle keeps its changes in one entry: it closes when it ends. */
+        if (es->hot->is_open && es->holder == NULL)
+            exec_close_entry(es);
+    }
+}
+
+void exec_follow_leadership(struct exec *exec)
+{
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        uint64_t term = shard_lead_term(es->shard);
+        if (term == es->lead_term)
+            continue;
+        if (es->lead_term != 0) {
+            ASSERT(es->holder == NULL); /* suspended runs end first; only a lone voter exists */
+            exec_abandon_loads(es, NULL);
+            hot_drop_ahead(es->hot);
+        }
+        es->lead_term = term;
+        if (term != 0)
+            hot_set_term(es->hot, term);
+    }
+}
+
+static void apply_entry(struct exec_shard *es, const struct entry *entry)
+{
+    bool has_rows = entry->kind == ENTRY_ROWS;
+    struct bytes rows = has_rows ? entry_rows(entry) : bytes_of(NULL, 0);
+    if (!has_rows || shard_executed(es->shard, entry))
+        hot_release(es->hot, entry->index, rows);
+    else
+        hot_apply(es->hot, entry->index, rows);
+}
+
+void exec_apply(struct exec *exec)
+{
+    uint64_t now_ms = exec->now.boot_us / 1000;
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        struct entry *entry;
+        while ((entry = shard_next_applied(es->shard, now_ms)) != NULL)
+            apply_entry(es, entry);
+    }
+}
+
+/* ---- memory ---- */
+
+struct free_job {
+    struct job job;
+    struct keyspace *keyspace;
+    struct buf raw;
+};
+
+static void free_run(struct job *job)
+{
+    struct free_job *work = CONTAINER_OF(job, struct free_job, job);
+    while (work->keyspace != NULL) {
+        struct keyspace *keyspace = work->keyspace;
+        work->keyspace = keyspace->next;
+        keyspace_free(keyspace);
+    }
+    for (size_t at = 0; at < work->raw.size; at += sizeof(struct string_raw *)) {
+        struct string_raw *raw;
+        memcpy(&raw, work->raw.data + at, sizeof(struct string_raw *));
+        string_raw_free(raw);
+    }
+    buf_free(&work->raw);
+}
+
+static void free_garbage(struct exec *exec, struct hot *hot)
+{
+    if (hot->garbage == NULL && hot->raw_garbage.size == 0)
+        return;
+    struct free_job *work = mem_zero(sizeof(*work));
+    work->job = (struct job){.run = free_run, .kind = EXEC_JOB_FREE};
+    work->keyspace = hot->garbage;
+    work->raw = hot->raw_garbage;
+    if (!worker_submit(exec->freer, &work->job)) {
+        mem_free(work); /* stays with hot memory until the queue has room */
+        return;
+    }
+    hot->garbage = NULL;
+    hot->raw_garbage = (struct buf){0};
+}
+
+uint64_t exec_hot_memory(const struct exec *exec)
+{
+    uint64_t memory = 0;
+    for (uint32_t id = 0; id < exec->shard_count; id++)
+        memory += hot_memory(exec->shards[id].hot);
+    return memory;
+}
+
+uint64_t exec_filter_memory(const struct exec *exec)
+{
+    uint64_t memory = 0;
+    for (uint32_t id = 0; id < exec->shard_count; id++)
+        memory += hot_filter_memory(exec->shards[id].hot);
+    return memory;
+}
+
+/* Each shard gives in proportion to what it has. */
+static void page_out(struct exec *exec)
+{
+    uint64_t memory = exec_hot_memory(exec);
+    if (memory <= exec->limits.memory_max)
+        return;
+    double share = (double)(memory - exec->limits.memory_max) / (double)memory;
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct hot *hot = exec->shards[id].hot;
+        uint64_t bytes = (uint64_t)((double)hot_memory(hot) * share) + 1;
+        (void)hot_page_out(hot, bytes, PAGE_OUT_TRIES_MAX, prng_next(&exec->prng));
+    }
+}
+
+void exec_end_turn(struct exec *exec)
+{
+    page_out(exec);
+    for (uint32_t id = 0; id < exec->shard_count; id++)
+        free_garbage(exec, exec->shards[id].hot);
+}
+
+void exec_job_done(struct exec *exec, struct job *job)
+{
+    if (job->kind == EXEC_JOB_FREE) {
+        mem_free(CONTAINER_OF(job, struct free_job, job));
+        return;
+    }
+    bool is_known = exec_load_job_done(exec, job) || exec_walk_job_done(exec, job) ||
+                    exec_expiry_job_done(exec, job) || exec_filter_job_done(exec, job);
+    ASSERT(is_known);
+}
+
+/* ---- questions ---- */
+
+bool exec_has_work(const struct exec *exec)
+{
+    return !list_is_empty(&exec->ready);
+}
+
+bool exec_wants_flush(const struct exec *exec)
+{
+    return exec->wants_flush;
+}
+
+bool exec_is_settled(const struct exec *exec)
+{
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        const struct exec_shard *es = &exec->shards[id];
+        if (es->holder != NULL || !list_is_empty(&es->loads) || es->hot->is_open ||
+            shard_applied_index(es->shard) != shard_last_index(es->shard))
+            return false;
+    }
+    return list_is_empty(&exec->ready);
+}
+
+bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate)
+{
+    ASSERT(gate.shard < exec->shard_count);
+    return gate.index <= shard_applied_index(exec->shards[gate.shard].shard);
+}
+
+struct exec_counters exec_counters(const struct exec *exec)
+{
+    struct exec_counters counters = exec->counters;
+    counters.keyspace_hits = exec->env.keyspace_hits;
+    counters.keyspace_misses = exec->env.keyspace_misses;
+    counters.expired_keys = exec->env.expired_keys;
+    for (uint32_t id = 0; id < exec->shard_count; id++)
+        counters.paged_out += exec->shards[id].hot->paged_out;
+    return counters;
+}
+
+void exec_reset_counters(struct exec *exec)
+{
+    exec->counters = (struct exec_counters){0};
+    exec->env.keyspace_hits = exec->env.keyspace_misses = exec->env.expired_keys = 0;
+    for (uint32_t id = 0; id < exec->shard_count; id++)
+        exec->shards[id].hot->paged_out = 0;
+}
+
+struct exec_database_counts exec_database_counts(const struct exec *exec, int database)
+{
+    struct exec_database_counts counts = {0};
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        const struct keyspace *keyspace = exec->shards[id].hot->databases[database];
+        counts.keys += keyspace->keys;
+        counts.expiring += keyspace->expiring;
+        counts.in_memory += (int64_t)keyspace->table.count;
+    }
+    return counts;
+}
+
+/* ---- a run that meets a cold key ---- */
+
+static void await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value)
+{
+    struct run *run = run_of(c);
+    ASSERT(run != NULL && run->shard != NULL); /* a plain command's keys are loaded before it runs */
+    struct object *object = table_find(&c->keyspace->table, order, key);
+    struct load *load = exec_load(run->shard, c->keyspace, order, key, object, needs_value);
+    if (load == NULL)
+        return; /* the row buffers had it */
+    exec_wait_for(load, run->request);
+    exec_yield(run);
+}

@@ -1,0 +1,70 @@
+/* Making and driving an exec: what the composition root sees beside exec.h. The phases are those of a
+ * turn (node/turn.c). */
+#pragma once
+
+#include "base/log.h"
+#include "base/turn_time.h"
+#include "exec/exec.h"
+#include "os/worker.h"
+#include "shard/shard.h"
+
+struct exec_limits {
+    uint64_t entry_size_max;  /* entry-max */
+    uint64_t string_size_max; /* proto-max-bulk-len */
+    uint64_t memory_max;      /* paging budget in bytes, all shards together */
+    uint64_t backlog_max;     /* unflushed bytes of a shard at which its writes wait */
+};
+
+struct exec_options {
+    struct shard **shards; /* borrowed for ever */
+    uint32_t shard_count;
+    uint64_t hash_seed;    /* of the cluster */
+    uint64_t seed;         /* of choices */
+    struct worker *readers;
+    struct worker *freer;
+    struct log *log;
+    struct exec_limits limits;
+};
+
+/* Reads what LevelDB knows of databases and counts (blocking, a few rows of each shard). False: rows
+ * cannot be read, error says which. */
+MUST_USE bool exec_new(struct exec **out, const struct exec_options *options, struct buf *error);
+void exec_free(struct exec *exec); /* no job is under way; NULL is legal */
+
+void exec_set_limits(struct exec *exec, struct exec_limits limits);
+
+/* Not NULL: writes get this error, as long as it is set ("MISCONF …"). Borrowed. */
+void exec_refuse_writes(struct exec *exec, const char *error);
+
+void exec_begin_turn(struct exec *exec, struct turn_time now); /* after input; before exec_run */
+void exec_housekeeping(struct exec *exec);                     /* expiry, filters, stranded loads */
+void exec_propose(struct exec *exec);                          /* every shard closes its open entry */
+void exec_follow_leadership(struct exec *exec);                /* after the core has spoken */
+void exec_apply(struct exec *exec);                            /* committed entries; gates open */
+void exec_end_turn(struct exec *exec);                         /* paging, garbage */
+void exec_job_done(struct exec *exec, struct job *job);        /* a done job of readers or freer */
+
+bool exec_has_work(const struct exec *exec); /* something is ready: do not sleep */
+bool exec_is_settled(const struct exec *exec); /* nothing proposed is unapplied, no run, no load */
+
+bool exec_wants_flush(const struct exec *exec); /* flush now, whatever waits */
+
+/* DEBUG SET-ACTIVE-EXPIRE */
+void exec_set_active_expiry(struct exec *exec, bool is_on);
+
+struct exec_counters {
+    uint64_t keyspace_hits, keyspace_misses, expired_keys;
+    uint64_t loads, load_errors;  /* cold keys brought back */
+    uint64_t suspensions;         /* runs that waited in the middle */
+    uint64_t paged_out;
+    uint64_t changes;             /* keys changed */
+};
+struct exec_counters exec_counters(const struct exec *exec);
+
+struct exec_database_counts {
+    int64_t keys, expiring, in_memory;
+};
+struct exec_database_counts exec_database_counts(const struct exec *exec, int database);
+uint64_t exec_hot_memory(const struct exec *exec);
+uint64_t exec_filter_memory(const struct exec *exec);
+void exec_reset_counters(struct exec *exec);

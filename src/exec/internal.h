@@ -1,0 +1,168 @@
+/* Between the files of exec/. */
+#pragma once
+
+#include "base/log.h"
+#include "base/prng.h"
+#include "commands/call.h"
+#include "exec/exec.h"
+#include "exec/executor.h"
+#include "exec/fiber.h"
+#include "keyspace/hot.h"
+#include "os/worker.h"
+#include "shard/shard.h"
+
+enum {
+    EXEC_ENTRY_CLOSE_SIZE = 1 << 20, /* an open entry of this size closes before the turn ends */
+};
+
+/* Where a request stands.
+ *
+ *   NEW --> (done)                               most
+ *   NEW --> QUEUED --> READY --> NEW             its shard is suspended, not serving, or full
+ *   NEW --> LOADING --> READY --> NEW            its keys are being loaded
+ *   NEW --> RUNNING --> READY --> RUNNING ...    on a fiber that waits for a load or a read        */
+enum request_state {
+    REQUEST_NEW = 0,
+    REQUEST_QUEUED,
+    REQUEST_LOADING,
+    REQUEST_RUNNING,
+    REQUEST_READY,
+};
+
+struct exec_shard {
+    struct exec *exec;
+    struct shard *shard;
+    struct hot *hot;
+    uint32_t id;
+    uint64_t lead_term;   /* that hot memory works for; 0: none */
+    struct run *holder;   /* the run that has the shard for itself: nobody else executes */
+    struct list queue;    /* requests that wait for the shard */
+    struct list loads;    /* under way */
+    uint64_t now_us;      /* the time of the log in this turn */
+    bool read_is_confirmed; /* in this turn (L9) */
+    bool is_asked;          /* read_is_confirmed was decided in this turn */
+
+    /* Housekeeping reads, one of each at a time. */
+    struct expiry_scan *expiry;
+    struct filter_scan *filter;
+};
+
+/* What a run depends on, beyond the shard it ran on: one gate a shard. */
+struct exec {
+    struct exec_shard *shards;
+    uint32_t shard_count;
+    struct worker *readers;
+    struct worker *freer;
+    struct log *log;
+    struct fiber_pool *fibers;
+    struct list ready;     /* requests to go on with */
+    struct list stranded;  /* loads that could not start: LevelDB is not open, or the queue is full */
+    struct turn_time now;
+    struct prng prng;
+    struct call_env env;   /* env.context is the run under way, NULL for a plain command */
+    struct exec_gate *gates;
+    struct exec_limits limits;
+    bool expires_actively;
+    bool wants_flush; /* DEBUG RELOAD waits for everything to be in LevelDB */
+    const char *refusal;   /* why writes are refused now, or NULL */
+    struct exec_counters counters;
+};
+
+/* A request on a fiber. */
+struct run {
+    struct exec *exec;
+    struct request *request;
+    struct fiber *fiber;
+    struct call call;
+    struct exec_shard *shard; /* NULL: all shards */
+    bool is_exclusive;        /* holds its shards until it ends */
+    bool has_ended;
+    uint64_t changes_from;    /* end of the shard's ring when it began: beyond are its changes */
+    uint64_t *gates;          /* by shard: newest entry the reply depends on */
+};
+
+/* One request waiting for one load. */
+struct load_waiter {
+    struct list in_load;
+    struct list in_request;
+    struct request *request;
+    struct load *load;
+    bool is_done;
+};
+
+/* ---- run.c: from a request to its reply ---- */
+void exec_make_ready(struct exec *exec, struct request *request);
+void exec_wake_queue(struct exec_shard *es);
+void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *request);
+void exec_open_entry(struct exec_shard *es);
+void exec_close_entry(struct exec_shard *es);
+bool exec_shard_is_open(struct exec_shard *es);
+uint32_t exec_shard_of_slot(const struct exec *exec, uint16_t slot);
+
+/* From inside a fiber: gives way until exec_make_ready takes the request up again. */
+void exec_yield(struct run *run);
+void exec_depend(struct run *run, const struct exec_shard *es, uint64_t index);
+
+/* ---- transaction.c ---- */
+enum route_result { ROUTE_ONE, ROUTE_ALL, ROUTE_CROSS_SLOT };
+enum route_result exec_route(struct exec *exec, struct request *request, uint32_t *shard);
+void exec_transaction_main(struct run *run);
+bool exec_has_write(const struct request *request);
+
+/* Starts loads for the cold keys of the request (queued commands and watched keys included). False:
+ * it waits for them. */
+bool exec_load_keys(struct exec_shard *es, struct request *request);
+
+/* ---- load.c ---- */
+struct load *exec_load(struct exec_shard *es, struct keyspace *keyspace, uint64_t order,
+                       struct bytes key, struct object *object, bool needs_value);
+void exec_wait_for(struct load *load, struct request *request); /* load may be NULL: done already */
+void exec_stop_waiting(struct request *request); /* it runs, or is gone: what it had loaded is unpinned */
+void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace); /* NULL: all */
+void exec_start_stranded(struct exec *exec);
+bool exec_load_job_done(struct exec *exec, struct job *job);
+
+/* ---- walk.c: reads of ranges from inside a fiber ---- */
+
+struct walk_rows {
+    struct buf rows; /* codec/rows.h */
+    bool is_complete;
+    struct buf next; /* where to go on when not complete */
+};
+
+struct walk {
+    struct store_read read;
+    struct run *run;
+    struct exec_shard *es;
+    bool is_done;
+};
+
+/* Rows [from, to) of the shard, at most rows_max, as of the moment when exec_walk_begin returns; what
+ * memory knows beyond them is to be copied before exec_walk_finish, which suspends the run. False: the
+ * read failed (and was logged). The result is the caller's. from and to are borrowed until then. */
+void exec_walk_begin(struct walk *walk, struct run *run, struct exec_shard *es, struct bytes from,
+                     struct bytes to, size_t rows_max);
+MUST_USE bool exec_walk_finish(struct walk *walk, struct walk_rows *result);
+void walk_rows_free(struct walk_rows *result);
+bool exec_walk_job_done(struct exec *exec, struct job *job);
+
+/* ---- expiry.c, filter_scan.c ---- */
+void exec_step_expiry(struct exec_shard *es);
+bool exec_expiry_job_done(struct exec *exec, struct job *job);
+void exec_step_filter(struct exec_shard *es);
+bool exec_filter_job_done(struct exec *exec, struct job *job);
+void exec_expiry_free(struct exec_shard *es);
+void exec_filter_free(struct exec_shard *es);
+
+enum exec_job {
+    EXEC_JOB_LOAD = 0x71,
+    EXEC_JOB_WALK = 0x72,
+    EXEC_JOB_EXPIRY = 0x73,
+    EXEC_JOB_FILTER = 0x74,
+    EXEC_JOB_FREE = 0x75,
+};
+
+static inline struct run *run_of(const struct call *c)
+{
+    return c->env->context;
+}
