@@ -52,11 +52,22 @@ void raft_hear_leader(struct raft *raft)
     raft_restart_election_timer(raft);
 }
 
+/* Thesis 4.2.2, figure 4.6: whoever a newer configuration leaves out still stands for election until
+ * that is known committed, because it may be the only one whose log lets it win and commit it. */
+static bool is_needed(const struct raft *raft)
+{
+    if (raft_is_voter(raft))
+        return true;
+    const struct raft_members *before = &raft->membership_before.members;
+    const struct raft_member *self = raft_members_find(before, raft->config.id);
+    return raft->commit < raft->membership.index && self != NULL && self->is_voter;
+}
+
 static bool may_campaign(const struct raft *raft)
 {
     if (raft->rows_lost || raft->promises_lost || !raft->is_electable)
         return false;
-    return raft_is_voter(raft) &&
+    return is_needed(raft) &&
            raft_log_has_room(&raft->log, raft->log.last + 1, raft->hard.term + 1);
 }
 
@@ -74,8 +85,8 @@ static void ask_for_votes(struct raft *raft)
 static void grant_to_self(struct raft *raft)
 {
     struct raft_peer *self = raft_peer_find(raft, raft->config.id);
-    ASSERT(self != NULL && self->is_voter);
-    self->has_granted = true;
+    if (self != NULL) /* left out: leads without counting itself (thesis 4.2.2) */
+        self->has_granted = true;
     raft_count_votes(raft);
 }
 
@@ -229,7 +240,7 @@ void raft_count_votes(struct raft *raft)
     bool own = self != NULL && self->has_granted;
     if (raft_quorum_reached(raft, granted, own) == 0)
         return;
-    if (raft->role == RAFT_PRE_CANDIDATE)
+    if (raft->role == RAFT_PRE_CANDIDATE && may_campaign(raft)) /* it may be forbidden by now */
         campaign(raft, false);
     else if (raft->role == RAFT_CANDIDATE)
         become_leader(raft);

@@ -206,8 +206,11 @@ static void step_answer(struct raft *raft, const struct raft_message *message)
 
 static bool message_is_sane(const struct raft *raft, const struct raft_message *message)
 {
-    return message->to == raft->config.id && message->from != raft->config.id &&
-           message->from != 0 && message->term > 0 && message->term >> TERM_MAX_SHIFT == 0;
+    if (message->to != raft->config.id || message->from == raft->config.id || message->from == 0)
+        return false;
+    /* Only who never saw an election has term 0, and it has nothing to say but no. */
+    bool may_be_zero = message->kind == RAFT_PRE_VOTE_ANSWER && !message->vote_answer.is_granted;
+    return (message->term > 0 || may_be_zero) && message->term >> TERM_MAX_SHIFT == 0;
 }
 
 /* L4: who lost its promises is no longer that voter. */

@@ -17,7 +17,8 @@ static struct raft_answer *answer_place(struct raft *raft, const struct raft_mes
 
 void raft_answer(struct raft *raft, const struct raft_message *answer)
 {
-    ASSERT(answer->to != 0 && answer->to != raft->config.id && answer->term > 0);
+    ASSERT(answer->to != 0 && answer->to != raft->config.id);
+    ASSERT(answer->term > 0 || answer->kind == RAFT_PRE_VOTE_ANSWER);
     struct raft_answer *place = answer_place(raft, answer);
     if (place == NULL) {
         raft->counters.answers_dropped++;

@@ -577,6 +577,7 @@ void raft_net_duplicate(struct raft_net *net, uint32_t at)
 {
     ASSERT(at < net->message_count);
     struct raft_net_message copy = net->messages[at];
+    copy.due_us = 0;
     *put_in_flight(net) = copy;
 }
 

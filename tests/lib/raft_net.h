@@ -18,7 +18,7 @@
 enum {
     RAFT_NET_NODES_MAX = 9,
     RAFT_NET_LOG_MAX = 1023, /* highest index */
-    RAFT_NET_PROPOSE_MAX = 600,
+    RAFT_NET_PROPOSE_MAX = 800,
     RAFT_NET_MESSAGES_MAX = 256, /* in flight; beyond it the oldest is lost */
     RAFT_NET_ENTRIES_MAX = 16,   /* in one append */
     RAFT_NET_CONFIGS_MAX = 128,
