@@ -189,12 +189,12 @@ struct object *hot_reshape(struct hot *hot, struct keyspace *keyspace, struct ob
     size_t room = mem_size(object);
     ASSERT(sizeof(*object) + shift_from + keep <= room);
     bool fits = needed <= room;
-    if (fits && shift_from != shift_to)
+    if (fits && shift_from != shift_to) {
         memmove(object->data + shift_to, object->data + shift_from, keep);
-    if (fits && room <= 2 * needed + 64) {
-        object->has_expire = has_expire;
-        return object;
+        object->has_expire = has_expire; /* before it moves: it tells how many bytes are in use */
     }
+    if (fits && room <= 2 * needed + 64)
+        return object;
     /* Growing: make room first, shift in the new place. Shrinking: it was shifted already. */
     size_t larger = needed > sizeof(*object) + shift_from + keep ? needed
                                                                  : sizeof(*object) + shift_from + keep;
