@@ -51,8 +51,7 @@ enum copy_result { COPY_FAILED, COPY_NOTHING, COPY_DONE };
 
 /* The value is taken out of its object first: putting it elsewhere may have to wait for the target,
  * and the source could be gone from memory when it goes on. call_reserve bounds what that costs. */
-static enum copy_result copy_value(struct call *c, struct bytes from, int database, struct bytes to,
-                                   const char *event)
+static enum copy_result copy_value(struct call *c, struct bytes from, int database, struct bytes to)
 {
     char scratch[STRING_INT_TEXT_MAX];
     const struct object *object = call_find(c, from);
@@ -67,10 +66,17 @@ static enum copy_result copy_value(struct call *c, struct bytes from, int databa
     int here = c->database;
     call_use_database(c, database);
     call_set_string(c, to, buf_bytes(&copy), expire_ms);
-    call_notify(c, 'g', event, to);
     call_use_database(c, here);
     buf_free(&copy);
     return COPY_DONE;
+}
+
+static void notify_in(struct call *c, int database, const char *event, struct bytes key)
+{
+    int here = c->database;
+    call_use_database(c, database);
+    call_notify(c, 'g', event, key);
+    call_use_database(c, here);
 }
 
 static void refuse_same(struct call *c)
@@ -92,7 +98,9 @@ void copy_copy(struct call *c)
         reply_int(&c->reply, 0);
         return;
     }
-    enum copy_result result = copy_value(c, from, options.database, to, "copy_to");
+    enum copy_result result = copy_value(c, from, options.database, to);
+    if (result == COPY_DONE)
+        notify_in(c, options.database, "copy_to", to);
     if (result != COPY_FAILED)
         reply_int(&c->reply, result == COPY_DONE ? 1 : 0);
 }
@@ -111,10 +119,12 @@ void copy_move(struct call *c)
         reply_int(&c->reply, 0);
         return;
     }
-    enum copy_result result = copy_value(c, key, database, key, "move_to");
+    enum copy_result result = copy_value(c, key, database, key);
     if (result == COPY_FAILED)
         return;
-    if (result == COPY_DONE && call_delete(c, key))
+    if (result == COPY_DONE && call_delete(c, key)) {
         call_notify(c, 'g', "move_from", key);
+        notify_in(c, database, "move_to", key);
+    }
     reply_int(&c->reply, result == COPY_DONE ? 1 : 0);
 }

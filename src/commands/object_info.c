@@ -4,6 +4,7 @@
 #include "commands/call.h"
 #include "commands/generic_commands.h"
 #include "commands/help.h"
+#include "commands/string_commands.h"
 
 enum { EMBSTR_SIZE_MAX = 44 };
 
@@ -20,9 +21,9 @@ static const char *encoding_name(const struct object *object)
 {
     int64_t value;
     ASSERT(object->type == TYPE_STRING);
-    if (object->value_size <= STRING_INT_TEXT_MAX && string_to_int(object, &value))
+    if (string_to_int(object, &value))
         return "int";
-    return object->value_size <= EMBSTR_SIZE_MAX ? "embstr" : "raw";
+    return string_size(object) <= EMBSTR_SIZE_MAX ? "embstr" : "raw";
 }
 
 void object_encoding(struct call *c)

@@ -5,7 +5,9 @@
  *   string_lcs.c     LCS */
 #pragma once
 
-#include "commands/call.h"
+#include "types/object.h"
+
+struct call;
 
 void string_get(struct call *c);
 void string_set(struct call *c);
@@ -35,3 +37,6 @@ uint32_t string_set_key_flags(const struct bytes *argv, int argc);
 
 /* The whole value as a bulk; nil for NULL. */
 void string_reply_value(struct call *c, const struct object *object);
+
+/* Bytes of a string, from its head alone; 0 for NULL. */
+size_t string_size(const struct object *object);

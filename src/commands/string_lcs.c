@@ -2,6 +2,7 @@
  * of prefixes. Of several longest ones the walk back chooses as Redis does: it leaves the first
  * string's byte only when that keeps a longer subsequence. */
 #include "base/mem.h"
+#include "commands/call.h"
 #include "commands/string_commands.h"
 
 /* Bytes of the table. It is taken at once and filled on the loop, so this also bounds the time:

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/number.h"
+#include "commands/call.h"
 #include "commands/string_commands.h"
 
 static void create_number(struct call *c, struct bytes key, int64_t value)

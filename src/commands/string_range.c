@@ -1,16 +1,24 @@
 /* Parts of a string: APPEND, STRLEN, GETRANGE, SETRANGE. */
 #include "commands/string_commands.h"
 
-static uint32_t size_of(const struct object *object)
+#include "commands/call.h"
+
+size_t string_size(const struct object *object)
 {
-    return object == NULL ? 0 : object->value_size;
+    char scratch[STRING_INT_TEXT_MAX];
+    if (object == NULL)
+        return 0;
+    if (object->encoding != ENCODING_RAW)
+        return string_value(object, scratch).size;
+    const struct string_raw *raw = object_pointer(object); /* its size stands there in a head too */
+    return raw->size;
 }
 
 void string_strlen(struct call *c)
 {
     struct object *object;
     if (call_find_string(c, c->argv[1], &object))
-        reply_int(&c->reply, size_of(object));
+        reply_int(&c->reply, (int64_t)string_size(object));
 }
 
 /* Bytes start to end, both included; negative ones count from the end of the value, and those
@@ -62,7 +70,7 @@ void string_append(struct call *c)
     if (!call_find_string(c, key, &object))
         return;
     bool exists = object != NULL;
-    uint64_t old_size = size_of(object), new_size = old_size + more.size;
+    uint64_t old_size = string_size(object), new_size = old_size + more.size;
     if (!reserve(c, old_size, new_size, more.size))
         return;
     if (exists)
@@ -86,7 +94,7 @@ void string_setrange(struct call *c)
     }
     if (!call_find_string(c, key, &object))
         return;
-    uint64_t old_size = size_of(object), end = (uint64_t)offset + part.size;
+    uint64_t old_size = string_size(object), end = (uint64_t)offset + part.size;
     uint64_t new_size = end > old_size ? end : old_size;
     if (part.size == 0) {
         reply_int(&c->reply, (int64_t)old_size);
