@@ -229,7 +229,9 @@ void generation_remove_others(const struct generation_dir *dir, const char *name
         }
     }
     struct buf path = path_of(dir, "CREATING");
-    (void)dir->disk->ops->remove(dir->disk, text_of(&path));
+    /* Synced: an old CREATING beside a lost CURRENT would pass the loss off as a fresh start. */
+    if (dir->disk->ops->remove(dir->disk, text_of(&path)) == DISK_OK)
+        (void)dir->disk->ops->sync_dir(dir->disk, dir->path);
     buf_free(&path);
     buf_free(&ignored);
     buf_free(&found);
