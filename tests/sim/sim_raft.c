@@ -60,17 +60,12 @@ struct sim_run {
 
 /* ---- drawing ---- */
 
-/* A rate: off, rare, or up to max. */
+/* A rate: off as often as not, otherwise of any order of magnitude up to max. */
 static uint32_t draw_rate(struct prng *prng, uint32_t max)
 {
-    switch (prng_below(prng, 3)) {
-    case 0:
+    if (prng_chance(prng, 500000))
         return 0;
-    case 1:
-        return (uint32_t)prng_below(prng, max / 20 + 2);
-    default:
-        return (uint32_t)prng_below(prng, max + 1);
-    }
+    return max >> prng_below(prng, 6);
 }
 
 static uint64_t draw_of(struct prng *prng, const uint64_t *choices, size_t count)
@@ -82,7 +77,7 @@ static struct sim_options draw_options(struct prng *prng)
 {
     static const uint64_t delays[] = {300, 2000, 15000, 40000, 100000};
     static const uint64_t stores[] = {100, 2000, 20000, 80000};
-    static const uint64_t slots[] = {1000, 4000, 15000};
+    static const uint64_t slots[] = {5000, 10000, 30000};
     static const uint64_t slows[] = {100000, 300000, 1000000};
     static const uint64_t drifts[] = {0, 10000, 200000};
     return (struct sim_options){
@@ -94,12 +89,12 @@ static struct sim_options draw_options(struct prng *prng)
         .restart_at_once = draw_rate(prng, MILLION),
         .store_max_us = draw_of(prng, stores, COUNT_OF(stores)),
         .action_us = draw_of(prng, slots, COUNT_OF(slots)),
-        .propose = 50000 + draw_rate(prng, 600000),
+        .propose = 100000 + draw_rate(prng, 800000),
         .read = draw_rate(prng, 400000),
         .partition = draw_rate(prng, 150000),
-        .heal = 5000 + draw_rate(prng, 100000),
+        .heal = 20000 + draw_rate(prng, 200000),
         .crash = draw_rate(prng, 100000),
-        .restart = 5000 + draw_rate(prng, 200000),
+        .restart = 50000 + draw_rate(prng, 400000),
         .change = draw_rate(prng, 300000),
         .transfer = draw_rate(prng, 100000),
         .compact = draw_rate(prng, 50000),
@@ -109,18 +104,20 @@ static struct sim_options draw_options(struct prng *prng)
         .unreachable = draw_rate(prng, 20000),
         .electable = draw_rate(prng, 5000),
         .drift_ppm = (uint32_t)draw_of(prng, drifts, COUNT_OF(drifts)),
-        .actions = 150 + (uint32_t)prng_below(prng, 300),
+        .actions = 100 + (uint32_t)prng_below(prng, 200),
     };
 }
 
 static struct raft_net_options draw_net(struct prng *prng, const struct sim_options *options,
                                         uint64_t seed)
 {
-    uint32_t nodes = 1 + (uint32_t)prng_below(prng, 7);
-    uint32_t voters = prng_chance(prng, 700000) ? nodes : 1 + (uint32_t)prng_below(prng, nodes);
+    static const uint64_t sizes[] = {1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7};
+    uint32_t voters = (uint32_t)draw_of(prng, sizes, COUNT_OF(sizes));
+    uint32_t nodes = voters + (uint32_t)prng_below(prng, 3);
     struct raft_config config = raft_net_config();
     static const uint64_t entries[] = {1, 1, 2, RAFT_NET_ENTRIES_MAX};
     static const uint64_t windows[] = {1, 2, 8};
+    config.heartbeat_us = prng_between(prng, 20000, 45000);
     config.append_entries_max = (uint32_t)draw_of(prng, entries, COUNT_OF(entries));
     config.inflight_max = (uint32_t)draw_of(prng, windows, COUNT_OF(windows));
     config.term_runs_max = prng_chance(prng, 100000) ? 8 : 256;
@@ -601,7 +598,7 @@ static uint64_t run_seed(struct raft_net *net, uint64_t seed, int mutant, bool i
     for (uint32_t n = 0; n < net->node_count; n++)
         set_drift(&sim, n);
     sim.actions_left = sim.options.actions;
-    sim.action_due_us = net->now_us;
+    sim.action_due_us = net->now_us + 2 * prng_below(&sim.prng, options.config.election_max_us);
     while (sim.actions_left > 0)
         run_event(&sim, act);
     run_liveness(&sim);
