@@ -233,6 +233,17 @@ static void row_value_tells_its_object_and_refuses_a_short_head(void **state)
     assert_int_equal(object, 77);
 }
 
+static void row_key_of_the_format_document_is_what_it_says(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {0x4b, 0, 0, 0, 1, 0x2f, 0x96, 1,
+                                       2,    3, 4, 5, 6, 0x66, 0x6f, 0x6f};
+    struct buf key = {0};
+    row_key_append_key(&key, 1, 12182, 0x010203040506, BYTES_LITERAL("foo"));
+    assert_true(bytes_equal(buf_bytes(&key), bytes_of(expected, sizeof(expected))));
+    buf_free(&key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +252,7 @@ int main(void)
         cmocka_unit_test(row_keys_of_wrong_size_or_kind_are_refused),
         cmocka_unit_test(row_keys_with_fields_out_of_range_are_refused),
         cmocka_unit_test(row_key_step_over_stands_behind_the_prefix_and_before_all_else),
+        cmocka_unit_test(row_key_of_the_format_document_is_what_it_says),
         cmocka_unit_test(row_value_tells_its_object_and_refuses_a_short_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,6 +309,25 @@ static void store_refuses_newer_formats_and_missing_meta(void **state)
     assert_error_has(fixture, "M applied is missing");
 }
 
+static void store_meta_is_written_as_the_format_document_says(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint8_t expected[24] = {5, [8] = 3, [16] = 0xe8, [17] = 3};
+    must_open(fixture);
+    for (int i = 0; i < 4; i++)
+        apply(fixture->store, ENTRY_NOOP, (struct buf){0});
+    apply_put(fixture->store, "Ka", "1"); /* index 5, term 3, stamp 1000 */
+    assert_int_equal(flush(fixture->store), STORE_OK);
+    struct bytes key = BYTES_LITERAL("Mapplied");
+    struct store_read read = {.keys = &key, .key_count = 1};
+    run_read(fixture->store, &read);
+    struct bytes rest = buf_bytes(&read.rows);
+    struct row row;
+    assert_int_equal(rows_next(&rest, &row), ROWS_OK);
+    assert_true(bytes_equal(row.value, bytes_of(expected, sizeof(expected))));
+    store_read_fini(&read);
+}
+
 /* ---- applying and flushing ---- */
 
 static void store_ignores_rows_of_its_own_names_in_entries(void **state)
@@ -613,6 +632,7 @@ int main(void)
         TEST(store_deletes_a_generation_that_current_does_not_name),
         TEST(store_creation_may_be_cut_short_anywhere),
         TEST(store_refuses_newer_formats_and_missing_meta),
+        TEST(store_meta_is_written_as_the_format_document_says),
         TEST(store_ignores_rows_of_its_own_names_in_entries),
         TEST(store_flush_is_due_at_its_bytes_and_not_one_below),
         TEST(store_flush_covers_what_was_applied_when_it_began),
