@@ -176,14 +176,17 @@ void listeners_close(struct listeners *listeners)
     listeners->spare_fd = -1;
 }
 
-static void turn_away(struct listeners *listeners, int listen_fd)
+/* The kernel asks for a free descriptor before it looks whether anyone is waiting at all. */
+static enum listener_err turn_away(struct listeners *listeners, int listen_fd)
 {
     if (listeners->spare_fd >= 0)
         (void)close(listeners->spare_fd);
-    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    bool is_nobody = fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (fd >= 0)
         (void)close(fd);
     listeners->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return is_nobody ? LISTENER_NONE : LISTENER_NO_FDS;
 }
 
 enum listener_err listeners_accept(struct listeners *listeners, struct listener *listener, int *fd)
@@ -198,6 +201,5 @@ enum listener_err listeners_accept(struct listeners *listeners, struct listener 
         return LISTENER_NONE;
     if (errno != EMFILE && errno != ENFILE)
         return LISTENER_FAILED;
-    turn_away(listeners, listener->source.fd);
-    return LISTENER_NO_FDS;
+    return turn_away(listeners, listener->source.fd);
 }
