@@ -16,10 +16,10 @@
 
 enum disk_err {
     DISK_OK = 0,
-    DISK_ABSENT,  /* no such file or directory */
-    DISK_EXISTS,  /* exclusive creation or lock refused: it is there already, or held */
-    DISK_FULL,    /* ENOSPC or EDQUOT */
-    DISK_IO,      /* anything else; errno tells */
+    DISK_ABSENT, /* no such file or directory */
+    DISK_EXISTS, /* exclusive creation or lock refused: it is there already, or held */
+    DISK_FULL,   /* ENOSPC or EDQUOT */
+    DISK_IO,     /* anything else; errno tells */
 };
 
 struct disk;      /* a file system, real or simulated */
@@ -33,10 +33,12 @@ struct disk_ops {
     /* Closes without syncing; never fails visibly. */
     void (*close)(struct disk_file *file);
     /* Reads up to size bytes at offset; *got is short only at the end of the file. */
-    enum disk_err (*read)(struct disk_file *file, uint64_t offset, void *out, size_t size, size_t *got);
+    enum disk_err (*read)(struct disk_file *file, uint64_t offset, void *out, size_t size,
+                          size_t *got);
     /* Writes everything or reports an error; after an error the range's content is undefined. Any
      * number of parts. */
-    enum disk_err (*write)(struct disk_file *file, uint64_t offset, const struct iovec *parts, int part_count);
+    enum disk_err (*write)(struct disk_file *file, uint64_t offset, const struct iovec *parts,
+                           int part_count);
     /* fdatasync: data and the size needed to read it are durable. An error is final (no retry):
      * the kernel may have dropped the dirty pages. */
     enum disk_err (*sync)(struct disk_file *file);

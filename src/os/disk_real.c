@@ -145,12 +145,16 @@ static enum disk_err real_sync(struct disk_file *file)
     return result_of(result);
 }
 
-/* A file system without fallocate gets a sparse file: full is then met by a later write. */
+/* Cutting must work on a full disk, so nothing is reserved then. A file system without fallocate
+ * gets a sparse file: full is then met by a later write. */
 static enum disk_err real_allocate(struct disk_file *file, uint64_t size)
 {
     int fd = fd_of(file);
+    struct stat stat;
+    if (fstat(fd, &stat) != 0)
+        return err_of_errno();
     int result = 0;
-    if (size > 0) {
+    if (size > (uint64_t)stat.st_size) {
         do
             result = fallocate(fd, 0, 0, (off_t)size);
         while (result != 0 && errno == EINTR);

@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/assert.h"
-
 uint64_t memory_physical_bytes(void); /* RAM of the machine */
 
 /* The smallest memory limit of this process's control group and its ancestors, version 1 or 2;

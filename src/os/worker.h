@@ -36,7 +36,8 @@ MUST_USE bool worker_submit(struct worker *worker, struct job *job);
 /* The oldest done job, or NULL. Loop thread only. */
 struct job *worker_take_done(struct worker *worker);
 
-size_t worker_inside(const struct worker *worker); /* submitted and not yet taken; loop thread only */
+size_t
+worker_inside(const struct worker *worker); /* submitted and not yet taken; loop thread only */
 
 /* Manual workers only. worker_run_at runs the waiting job at position (0 is the oldest). */
 size_t worker_waiting(const struct worker *worker);

@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/endian.h"
+#include "base/hash.h"
 
 enum {
     SEGMENT_AT = 8,

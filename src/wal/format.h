@@ -2,9 +2,7 @@
  * The grammar and a worked example: src/wal/FORMAT.md. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/buf.h"
-#include "base/hash.h"
 #include "wal/wal.h"
 
 enum {

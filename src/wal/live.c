@@ -1,5 +1,6 @@
 #include "wal/live.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 void wal_spans_free(struct wal_spans *spans)

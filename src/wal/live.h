@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/assert.h"
-
 struct wal_span {
     uint64_t segment;
     uint64_t first; /* first <= last */

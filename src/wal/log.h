@@ -1,7 +1,7 @@
 /* The inside of struct wal, shared by opening (open.c) and running (wal.c). */
 #pragma once
 
-#include "wal/replay.h"
+#include "wal/live.h"
 #include "wal/terms.h"
 #include "wal/writer.h"
 

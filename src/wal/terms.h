@@ -4,8 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/assert.h"
-
 struct wal_term_run {
     uint64_t first; /* up to the next run's first, or the last index */
     uint64_t term;

@@ -5,6 +5,7 @@
  * and size are synced before that too; its opening is synced before anything follows it. */
 #pragma once
 
+#include "base/hash.h"
 #include "wal/batch.h"
 
 enum { WAL_SPARES_MAX = 2 };

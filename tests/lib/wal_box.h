@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "codec/rows.h"
 #include "sim_disk.h"
 #include "wal/batch.h"

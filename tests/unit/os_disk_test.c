@@ -267,8 +267,8 @@ static void a_torn_crash_mixes_sectors_but_never_inside_one(void **state)
     enum { SECTORS = 64 };
     struct place *place = *state;
     struct prng prng = prng_init(7);
-    static char old[SECTORS * SIM_SECTOR_SIZE];
-    static char new[SECTORS * SIM_SECTOR_SIZE];
+    char old[SECTORS * SIM_SECTOR_SIZE];
+    char new[SECTORS * SIM_SECTOR_SIZE];
     memset(old, 'o', sizeof(old));
     memset(new, 'n', sizeof(new));
     struct disk_file *file = open_at(place, "f");

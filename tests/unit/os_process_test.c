@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "os/disk.h"
 #include "os/lock.h"
 #include "os/memory.h"
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/endian.h"
 #include "base/hash.h"
 #include "wal/scan.h"

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/mem.h"
+
 #define SEGMENT ((uint64_t)16384)
 
 static int setup(void **state)
