@@ -220,18 +220,16 @@ static void every_double_reads_back_from_its_text(void **state)
     }
 }
 
-/* Significant digits in a text as number_format_double writes it. */
+/* Digits from the first that is not 0 on, in a text as number_format_double writes it. */
 static size_t count_digits(const char *text, size_t size)
 {
     size_t count = 0;
-    size_t zeros = 0;
     for (size_t i = 0; i < size && text[i] != 'e'; i++) {
-        if (text[i] < '0' || text[i] > '9' || (count == 0 && text[i] == '0'))
-            continue;
-        zeros = text[i] == '0' ? zeros + 1 : 0;
-        count++;
+        bool is_digit = text[i] >= '0' && text[i] <= '9';
+        if (is_digit && (count > 0 || text[i] != '0'))
+            count++;
     }
-    return count - zeros;
+    return count;
 }
 
 static void no_double_has_a_shorter_text_than_ours(void **state)

@@ -251,7 +251,8 @@ static void after_an_error_the_parser_stays_bad(void **state)
     resp_parser_free(&parser);
 }
 
-/* Parses in one call and in two (all but the last byte first), which must agree. */
+/* Parses in one call and in two (all but the last byte first): both readings begin with `said`, or
+ * are empty (more is needed) when it is "". */
 static void check_verdict(struct bytes stream, const struct resp_limits *limits, bool authenticated,
                           const char *said)
 {
@@ -261,7 +262,7 @@ static void check_verdict(struct bytes stream, const struct resp_limits *limits,
         feed(&reading, bytes_of(stream.data, cut), limits, authenticated);
         feed(&reading, bytes_of(stream.data + cut, stream.size - cut), limits, authenticated);
         struct bytes start = bytes_of(reading.said.data, reading.said.size);
-        if (start.size > strlen(said))
+        if (said[0] != '\0' && start.size > strlen(said))
             start.size = strlen(said);
         assert_true(bytes_equal(start, bytes_of_string(said)));
         reading_free(&reading);
