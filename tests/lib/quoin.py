@@ -32,9 +32,9 @@ import tempfile
 import time
 import traceback
 
-sys.dont_write_bytecode = True
+sys.dont_write_bytecode = True  # before the import below, which would write it
 
-from resp import Client, ConnectionClosed, Error, Simple, typed  # noqa: E402 (no bytecode comes first)
+from resp import Client, ConnectionClosed, Error, Simple, typed  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PR_SET_PDEATHSIG = 1
@@ -120,8 +120,8 @@ class Server:
         os.makedirs(self.data, exist_ok=True)
         self.log_begin = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command(port), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd=self.directory,
+            self.process = subprocess.Popen(self.command(port), stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, cwd=self.directory,
                                             preexec_fn=die_with_parent)
         SERVERS.append(self)
 

@@ -59,8 +59,8 @@ def info_shows_the_sections_asked_for(r):
 @test
 def info_counts_keys_and_hits(r):
     ask(r, "CONFIG RESETSTAT", "OK")
-    asks(r, ("SET a 1", "OK"), ("GET a", b"1"), ("GET a", b"1"), ("GET n", None), ("SELECT 3", "OK"),
-         ("SET b 1 EX 100", "OK"))
+    asks(r, ("SET a 1", "OK"), ("GET a", b"1"), ("GET a", b"1"), ("GET n", None),
+         ("SELECT 3", "OK"), ("SET b 1 EX 100", "OK"))
     found = parse_info(r("INFO", "everything"))
     same((found["keyspace_hits"], found["keyspace_misses"]), ("2", "1"))
     assert found["db0"].startswith("keys=1,expires=0"), found["db0"]
@@ -114,8 +114,8 @@ def config_get_knows_what_tools_ask_for(r):
                         b"tcp-keepalive": b"300"}.items():
         same((name, found.get(name)), (name, value))
     for name in (b"appendonly", b"appendfsync", b"maxmemory", b"port", b"bind", b"dir", b"loglevel",
-                 b"slowlog-log-slower-than", b"list-max-listpack-size", b"hash-max-listpack-entries",
-                 b"notify-keyspace-events", b"client-output-buffer-limit", b"requirepass"):
+                 b"slowlog-log-slower-than", b"list-max-listpack-size",
+                 b"hash-max-listpack-entries", b"notify-keyspace-events", b"client-output-buffer-limit", b"requirepass"):
         assert name in found, name
 
 
@@ -225,7 +225,8 @@ def command_lists_and_counts(r):
 @test
 def command_finds_keys(r):
     asks(r, ("COMMAND GETKEYS MSET a 1 b 2", [b"a", b"b"]), ("COMMAND GETKEYS GET k", [b"k"]),
-         ("COMMAND GETKEYS SET k v EX 10", [b"k"]), ("COMMAND GETKEYS DEL a b c", [b"a", b"b", b"c"]),
+         ("COMMAND GETKEYS SET k v EX 10", [b"k"]),
+         ("COMMAND GETKEYS DEL a b c", [b"a", b"b", b"c"]),
          ("COMMAND GETKEYS RENAME a b", [b"a", b"b"]),
          ("COMMAND GETKEYS PING x", E("ERR The command has no key arguments")),
          ("COMMAND GETKEYS NOSUCH x", E("ERR Invalid command specified")),

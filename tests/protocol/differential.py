@@ -35,7 +35,8 @@ MAX, MIN = 9223372036854775807, -9223372036854775808
 # What differs on purpose: (request, reply of redis-server 7.0, reply of Quoin).
 KNOWN = []
 
-KEYS = [b"a", b"b", b"c", b"d", b"e", b"key:1", b"key:2", b"{t}1", b"{t}2", b"", b"\xff\x00\r\n", b"n"]
+KEYS = [b"a", b"b", b"c", b"d", b"e", b"n", b"key:1", b"key:2", b"{t}1", b"{t}2", b"",
+        b"\xff\x00\r\n"]
 NUMBERS = [0, 1, -1, 2, 7, 10, -5, 100, 12345, MAX, MIN, MAX - 1, MIN + 1]
 NO_NUMBERS = [MAX + 1, MIN - 1, "x", "1.5", "", "007", "+1", " 1", "1 ", "-0", "0x10", "1e2"]
 FLOATS = ["0", "1", "-1", "1.5", "0.1", "-0.25", "3.0e2", "1e-5", "5e15", "123456.789", "-1e10",
@@ -71,7 +72,8 @@ class Draw:
             return self.one(FLOATS)
         if kind < 0.9:
             return self.one(TEXTS)
-        return self.one([b"x", b"yz", b"\x00"]) * self.one([22, 44, 45, 300, 1024, 2049, 9000, 40000])
+        size = self.one([22, 44, 45, 300, 1024, 2049, 9000, 40000])
+        return self.one([b"x", b"yz", b"\x00"]) * size
 
     def integer(self):
         if self.chance(0.1):
@@ -296,7 +298,7 @@ def block_alike(queue, left, right):
 
 
 def first_difference(steps, left, right):
-    """Index of the first reply that differs (len(steps) and above: the state at the end), or None."""
+    """Index of the first reply that differs, or None; len(steps) and above: the state at the end."""
     for index, held in enumerate(in_blocks(steps, left)):
         words = steps[index][1]
         same = block_alike(held, left[index], right[index]) if held is not None \
@@ -343,7 +345,8 @@ def show(steps, index, left, right, replay):
         lines.append(f"  [{connection}] {' '.join(shorten_word(word) for word in words)}{mark}")
     if index >= len(steps):
         lines.append("  (the replies agree, what the databases hold afterwards does not)")
-    lines += [f"redis-server: {shorten(left)}", f"quoin:        {shorten(right)}", f"replay: {replay}"]
+    lines += [f"redis-server: {shorten(left)}", f"quoin:        {shorten(right)}",
+              f"replay: {replay}"]
     return "\n".join("# " + line for line in lines)
 
 

@@ -168,7 +168,7 @@ def is_function_pointer(declarator):
 
 def is_variable(outer):
     head = ATTRIBUTE.sub("", outer).strip()
-    if not head or re.match(r"(__extension__|typedef|extern|struct\s+\w+$|union\s+\w+$|enum\b)", head):
+    if not head or re.match(r"(__extension__|typedef|extern|(struct|union)\s+\w+$|enum\b)", head):
         return False
     declarator = head.split("=")[0]
     if is_function_pointer(declarator):

@@ -66,8 +66,8 @@ SAMPLES = [
      {"src/base/a.c": "\n/*" + "x" * 97 + "*/\n", "tests/a.py": "#" * 101 + "\n"},
      [("src/base/a.c", 2), ("tests/a.py", 1)]),
     (checks.nesting_is_shallow,
-     {"src/base/a.c": "    if (a)\n        for (;;)\n            while (b)\n                c();\n"},
-     {"src/base/a.c": "    if (a)\n        for (;;)\n            while (b)\n                if (d)\n"},
+     {"src/base/a.c": "    if (a)\n        for (;;)\n            while (b)\n" + " " * 16 + "c();\n"},
+     {"src/base/a.c": "    if (a)\n        for (;;)\n            while (b)\n" + " " * 16 + "if (d)\n"},
      [("src/base/a.c", 4)]),
     (checks.banned_functions_are_not_called,
      {"src/base/a.c": 'int f(void) { return x.rand() + prng_rand() + snprintf(); } /* rand() */\n'
@@ -88,11 +88,13 @@ SAMPLES = [
      {"src/base/a.c": "int a; \n", "src/base/b.c": "int a;", "src/base/c.c": "int a;\n\n"},
      [("src/base/a.c", 1), ("src/base/b.c", 1), ("src/base/c.c", 3)]),
     (checks.nothing_mutable_is_global,
-     {"src/base/a.c": "static const int table[] = {1, 2};\nstatic const char *const names[] = {0};\n"
+     {"src/base/a.c": "static const int table[] = {1, 2};\n"
+                      "static const char *const names[] = {0};\n"
                       "extern int elsewhere;\nstruct x;\nstruct y {\n    int mutable;\n};\n"
                       "enum { A, B };\ntypedef int (*run_fn)(void);\nstatic int f(int a);\n"
                       "__extension__ typedef __int128 wide;\n"
-                      "static int f(int a)\n{\n    static const int t[] = {1};\n    return t[a];\n}\n"
+                      "static int f(int a)\n{\n    static const int t[] = {1};\n"
+                      "    return t[a];\n}\n"
                       "int (*const g)(int) = f;\n_Static_assert(sizeof(int) == 4, \"int\");\n"},
      {"src/base/a.c": "static int counter;\n",
       "src/base/b.c": "int f(void)\n{\n    static int calls = 0;\n    return calls++;\n}\n",
@@ -121,7 +123,8 @@ SAMPLES = [
     (checks.tests_are_registered,
      {"tests/unit/a_test.c": TEST.format(name="a_thing_works") + "T[] = {\n"
                              "    cmocka_unit_test(a_thing_works),\n};\n"
-                             + TEST.format(name="b_thing_works") + "X[] = {BOTH(b_thing_works)};\n"},
+                             + TEST.format(name="b_thing_works")
+                             + "X[] = {BOTH(b_thing_works)};\n"},
      {"tests/unit/a_test.c": TEST.format(name="a_thing_works")
                              + "T[] = {cmocka_unit_test(a_thing_works_too)};\n"},
      [("tests/unit/a_test.c", 2)]),
@@ -156,7 +159,8 @@ def sample_is_judged_right(check, good, bad, expected):
 
 
 def every_check_has_a_sample():
-    missing = {check.__name__ for check in checks.CHECKS} - {sample[0].__name__ for sample in SAMPLES}
+    sampled = {sample[0].__name__ for sample in SAMPLES}
+    missing = {check.__name__ for check in checks.CHECKS} - sampled
     assert not missing, f"without a sample: {missing}"
 
 
