@@ -35,6 +35,7 @@ struct kv_snapshot; /* the content at one moment */
 struct kv_iterator;
 
 struct kv_env_ops {
+    /* On KV_OK error may hold a note for the log: a torn tail was cut. */
     enum kv_err (*open)(struct kv_env *env, const char *path, const struct kv_options *options,
                         struct kv **out, struct buf *error);
     /* Removes the database and its directory; it must not be open. Absent is KV_OK. */

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "os/disk.h"
+#include "store/leveldb_log.h"
 
 enum {
     BLOOM_BITS_PER_KEY = 10,
@@ -286,6 +287,28 @@ static char *copy_string(const char *text)
     return copy;
 }
 
+/* A log that LevelDB refuses may only be torn: then the tail is cut, and it gets a second chance.
+ * That it came to read logs at all means that it has its lock, so nobody else writes them. */
+static enum kv_err open_library(struct leveldb_kv *kv, struct buf *error)
+{
+    char *text = NULL;
+    size_t before = error->size;
+    kv->db = leveldb_open(kv->options, kv->path, &text);
+    enum kv_err err = result_of(text, kv->path, error);
+    if (err != KV_DAMAGED)
+        return err;
+    struct buf note = {0};
+    if (leveldb_log_cut(kv->disk, kv->path, &note)) {
+        text = NULL;
+        error->size = before;
+        kv->db = leveldb_open(kv->options, kv->path, &text);
+        err = result_of(text, kv->path, error);
+    }
+    buf_append(error, buf_bytes(&note));
+    buf_free(&note);
+    return err;
+}
+
 static enum kv_err env_open(struct kv_env *env, const char *path, const struct kv_options *asked,
                             struct kv **out, struct buf *error)
 {
@@ -296,9 +319,7 @@ static enum kv_err env_open(struct kv_env *env, const char *path, const struct k
     kv->options = options_new(env_of(env), asked);
     kv->synced = leveldb_writeoptions_create();
     leveldb_writeoptions_set_sync(kv->synced, 1);
-    char *text = NULL;
-    kv->db = leveldb_open(kv->options, path, &text);
-    enum kv_err err = result_of(text, path, error);
+    enum kv_err err = open_library(kv, error);
     if (err != KV_OK) {
         kv_free(kv);
         return err;

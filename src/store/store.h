@@ -60,8 +60,9 @@ struct store_meta {
         members; /* of the last MEMBERS entry; borrowed until the next apply or flush end */
 };
 
-/* Blocking. On an error *out stays NULL and error (cleared first) names the file and says why. A
- * generation that CURRENT does not name is deleted: an install or creation was cut short. */
+/* Blocking. On an error *out stays NULL and error (cleared first) names the file and says why; on
+ * STORE_OK it holds nothing, or a note for the log: a torn tail was cut. A generation that CURRENT
+ * does not name is deleted: an install or creation was cut short. */
 MUST_USE enum store_err store_open(struct store **out, const struct store_options *options,
                                    struct buf *error);
 /* Blocking: closes LevelDB. No job of it may be under way. What is buffered is dropped (the WAL has
