@@ -115,7 +115,8 @@ def config_get_knows_what_tools_ask_for(r):
         same((name, found.get(name)), (name, value))
     for name in (b"appendonly", b"appendfsync", b"maxmemory", b"port", b"bind", b"dir", b"loglevel",
                  b"slowlog-log-slower-than", b"list-max-listpack-size",
-                 b"hash-max-listpack-entries", b"notify-keyspace-events", b"client-output-buffer-limit", b"requirepass"):
+                 b"hash-max-listpack-entries", b"notify-keyspace-events",
+                 b"client-output-buffer-limit", b"requirepass"):
         assert name in found, name
 
 

@@ -298,7 +298,7 @@ def block_alike(queue, left, right):
 
 
 def first_difference(steps, left, right):
-    """Index of the first reply that differs, or None; len(steps) and above: the state at the end."""
+    """Index of the first reply that differs, or None; from len(steps) on: the state at the end."""
     for index, held in enumerate(in_blocks(steps, left)):
         words = steps[index][1]
         same = block_alike(held, left[index], right[index]) if held is not None \

@@ -13,6 +13,7 @@ from tidy import read_exceptions, split_by_exceptions  # noqa: E402
 
 LAYERS = "# bottom first\nbase:\nraft: base\nstore: base\nexec: base raft store\n"
 HEADER = "#pragma once\n"
+LOOPS = "    if (a)\n        for (;;)\n            while (b)\n"
 TEST = "#include <cmocka.h>\nstatic void {name}(void **state)\n{{\n    (void)state;\n}}\n"
 
 # check, good files, bad files, where the bad ones must be found
@@ -66,8 +67,8 @@ SAMPLES = [
      {"src/base/a.c": "\n/*" + "x" * 97 + "*/\n", "tests/a.py": "#" * 101 + "\n"},
      [("src/base/a.c", 2), ("tests/a.py", 1)]),
     (checks.nesting_is_shallow,
-     {"src/base/a.c": "    if (a)\n        for (;;)\n            while (b)\n" + " " * 16 + "c();\n"},
-     {"src/base/a.c": "    if (a)\n        for (;;)\n            while (b)\n" + " " * 16 + "if (d)\n"},
+     {"src/base/a.c": LOOPS + " " * 16 + "c();\n"},
+     {"src/base/a.c": LOOPS + " " * 16 + "if (d)\n"},
      [("src/base/a.c", 4)]),
     (checks.banned_functions_are_not_called,
      {"src/base/a.c": 'int f(void) { return x.rand() + prng_rand() + snprintf(); } /* rand() */\n'
