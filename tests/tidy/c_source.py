@@ -171,6 +171,8 @@ def is_variable(outer):
     if not head or re.match(r"(__extension__|typedef|extern|(struct|union)\s+\w+$|enum\b)", head):
         return False
     declarator = head.split("=")[0]
+    if re.fullmatch(r"(static\s+)?\w+_fn\s+\w+(\s*,\s*\w+)*\s*", declarator):
+        return False  # functions, by the name of their type
     if is_function_pointer(declarator):
         return True
     has_name = re.search(r"\w\s+\**\s*\w+|\*\s*\w+|\}\s*\w+", declarator)

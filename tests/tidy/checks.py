@@ -116,7 +116,8 @@ def includes_have_no_cycles(tree):
 
 def leveldb_is_seen_by_the_store_only(tree):
     return [(path, line, f"<{included}> belongs to src/store")
-            for path in tree.c_paths() if not path.startswith("src/store/")
+            for path in tree.c_paths("src/", "utils/", "tests/lib/")
+            if not path.startswith("src/store/")
             for line, _, included in tree.source(path).includes()
             if included.startswith("leveldb/")]
 
@@ -225,7 +226,7 @@ def no_trailing_blanks(tree):
 
 def nothing_mutable_is_global(tree):
     return [(path, line, f"mutable and static: {text}")
-            for path in tree.c_paths() for line, text in tree.source(path).variables()]
+            for path in tree.c_paths("src/", "utils/", "tests/lib/") for line, text in tree.source(path).variables()]
 
 
 def structs_have_no_typedef(tree):

@@ -93,7 +93,7 @@ SAMPLES = [
                       "static const char *const names[] = {0};\n"
                       "extern int elsewhere;\nstruct x;\nstruct y {\n    int mutable;\n};\n"
                       "enum { A, B };\ntypedef int (*run_fn)(void);\nstatic int f(int a);\n"
-                      "__extension__ typedef __int128 wide;\n"
+                      "__extension__ typedef __int128 wide;\ncommand_fn run_a, run_b;\n"
                       "static int f(int a)\n{\n    static const int t[] = {1};\n"
                       "    return t[a];\n}\n"
                       "int (*const g)(int) = f;\n_Static_assert(sizeof(int) == 4, \"int\");\n"},
@@ -104,9 +104,11 @@ SAMPLES = [
       "src/base/e.c": "static struct {\n    int x;\n} state;\n",
       "src/base/f.c": "static void (*hook)(void);\n",
       "src/base/g.c": "_Thread_local int mine;\n",
-      "src/base/h.c": "static int grid[4][4] = {{1}};\n"},
+      "src/base/h.c": "static int grid[4][4] = {{1}};\n",
+      "src/base/i.c": "command_fn *current;\n"},
      [("src/base/a.c", 1), ("src/base/b.c", 3), ("src/base/c.c", 2), ("src/base/d.c", 1),
-      ("src/base/e.c", 1), ("src/base/f.c", 1), ("src/base/g.c", 1), ("src/base/h.c", 1)]),
+      ("src/base/e.c", 1), ("src/base/f.c", 1), ("src/base/g.c", 1), ("src/base/h.c", 1),
+      ("src/base/i.c", 1)]),
     (checks.structs_have_no_typedef,
      {"src/base/a.h": "typedef uint64_t raft_index;\ntypedef void x_fn(struct x *x);\n"},
      {"src/base/a.h": "\ntypedef struct x x;\n", "src/base/b.h": "typedef enum { A } b;\n"},
