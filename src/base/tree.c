@@ -1,5 +1,6 @@
 #include "base/tree.h"
 
+#include "base/assert.h"
 #include "base/endian.h"
 #include "base/mem.h"
 

@@ -12,7 +12,6 @@
  * records deletes as items with the flag set and is thrown away whole. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/bytes.h"
 
 enum { TREE_KEY_MAX = 1 << 24 };

@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
-
 #define PREFIX "gen-"
 
 enum { DIGITS = 8, NUMBER_MAX = 99999999 };

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "base/prng.h"
 #include "store/kv_leveldb.h"
 #include "store/leveldb_log.h"

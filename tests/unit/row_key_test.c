@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/endian.h"
+#include "base/mem.h"
 #include "base/prng.h"
 #include "store/row_key.h"
 
@@ -166,7 +167,7 @@ static void row_keys_of_wrong_size_or_kind_are_refused(void **state)
                  {'G', 10, 10},
                  {'N', 5, 5},
                  {'M', 2, 1 + ROW_KEY_META_MAX}};
-    static uint8_t bytes[ROW_KEY_T_SIZE + ROW_KEY_NAME_MAX + 1];
+    uint8_t *bytes = mem_zero(ROW_KEY_T_SIZE + ROW_KEY_NAME_MAX + 1);
     assert_false(decodes(bytes, 0));
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         bytes[0] = (uint8_t)sizes[i].kind;
@@ -178,6 +179,7 @@ static void row_keys_of_wrong_size_or_kind_are_refused(void **state)
     }
     bytes[0] = 'k';
     assert_false(decodes(bytes, ROW_KEY_K_SIZE));
+    mem_free(bytes);
 }
 
 static void row_keys_with_fields_out_of_range_are_refused(void **state)
