@@ -17,6 +17,7 @@
  * back; then the flush is due again, with the same rows. Buffered rows are never lost by errors. */
 #pragma once
 
+#include "base/assert.h"
 #include "codec/entry.h"
 #include "os/disk.h"
 #include "os/worker.h"
