@@ -127,6 +127,8 @@ static void store(struct call *c, struct bytes key, struct bytes value, int64_t 
     call_notify(c, '$', "set", key);
     if (expire_ms > 0)
         call_notify(c, 'g', "expire", key);
+    if (expire_ms > 0 && expire_ms <= c->now_ms) /* EXAT, PXAT: call_set_string deleted it */
+        call_notify(c, 'x', "expired", key);
 }
 
 static int64_t expire_of(const struct set_options *options)
