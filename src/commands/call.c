@@ -99,7 +99,7 @@ static void remember(struct call *c, struct bytes key, uint64_t order, bool has_
     if (c->found_count == CALL_FOUND_MAX)
         return;
     c->found[c->found_count++] = (struct call_found){
-        .key_data = key.data, .order = order, .has_value = has_value, .object = object};
+        .key = key, .order = order, .has_value = has_value, .object = object};
 }
 
 /* A change may have moved any object that was remembered, under whichever argument. */
@@ -112,7 +112,8 @@ static struct call_found *remembered(struct call *c, struct bytes key, bool need
 {
     for (int i = 0; i < c->found_count; i++) {
         struct call_found *found = &c->found[i];
-        if (found->key_data == key.data && (found->has_value || !needs_value))
+        bool is_same = found->key.data == key.data && found->key.size == key.size;
+        if (is_same && (found->has_value || !needs_value))
             return found;
     }
     return NULL;

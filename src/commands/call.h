@@ -25,7 +25,7 @@ enum { CALL_FOUND_MAX = 4 };
 
 /* A key that was looked up already: repeated look-ups of one argument cost nothing. */
 struct call_found {
-    const uint8_t *key_data; /* the argument's own address */
+    struct bytes key; /* compared by address and size: an empty argument may share its address */
     uint64_t order;
     bool has_value;        /* found by call_find, not by call_find_head */
     struct object *object; /* NULL: absent */
