@@ -32,7 +32,7 @@ static size_t reply_members(struct call *c, const struct command *command, uint3
         if ((acl_categories_of(sub) & category) == 0)
             continue;
         struct buf name = {0};
-        command_full_name(sub, command, &name);
+        refusal_append_name(sub, command, &name);
         reply_bulk(&c->reply, buf_bytes(&name));
         buf_free(&name);
         count++;

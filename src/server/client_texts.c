@@ -88,7 +88,7 @@ void client_append_line(const struct client *client, struct buf *out)
     if (client->last_command == NULL)
         buf_append_string(out, "NULL");
     else
-        command_full_name(client->last_command, client->last_container, out);
+        refusal_append_name(client->last_command, client->last_container, out);
     buf_printf(out, " user=default redir=-1 resp=%u lib-name=%s lib-ver=%s", client->protocol,
                text_or_empty(client->lib_name), text_or_empty(client->lib_version));
 }

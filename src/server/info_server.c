@@ -227,7 +227,7 @@ static void append_command(struct buf *out, const struct command_stats *of)
     if (of->calls == 0 && of->rejected == 0)
         return;
     buf_append_string(out, "cmdstat_");
-    command_full_name(of->command, of->container, out);
+    refusal_append_name(of->command, of->container, out);
     buf_printf(
         out, ":calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu\r\n",
         (ull)of->calls, (ull)of->usec, of->calls == 0 ? 0 : (double)of->usec / (double)of->calls,

@@ -76,7 +76,7 @@ static void append_unknown_subcommand(struct buf *out, const struct refusal *ref
     buf_append_string(out, " HELP.");
 }
 
-void command_full_name(const struct command *command, const struct command *container,
+void refusal_append_name(const struct command *command, const struct command *container,
                        struct buf *out)
 {
     if (container != NULL) {
@@ -89,7 +89,7 @@ void command_full_name(const struct command *command, const struct command *cont
 static void append_arity(struct buf *out, const struct refusal *refusal)
 {
     buf_append_string(out, "wrong number of arguments for '");
-    command_full_name(refusal->command, refusal->container, out);
+    refusal_append_name(refusal->command, refusal->container, out);
     buf_append_string(out, "' command");
 }
 

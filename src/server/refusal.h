@@ -27,5 +27,5 @@ bool refusal_check(struct refusal *refusal, const struct client *client);
 void refusal_reply(const struct refusal *refusal, struct client *client, struct reply *reply);
 
 /* Appends "config|get", or "get" when container is NULL. */
-void command_full_name(const struct command *command, const struct command *container,
+void refusal_append_name(const struct command *command, const struct command *container,
                        struct buf *out);

@@ -24,7 +24,8 @@ struct box {
     struct buf taken; /* what box_take took last; 0-terminated */
 };
 
-static inline void box_open(struct box *box)
+/* measure_us may be NULL: then no command takes any time. loop may be NULL: no sockets. */
+static inline void box_open_on(struct box *box, uint64_t (*measure_us)(void), struct loop *loop)
 {
     *box = (struct box){.now = {.boot_us = 1000000, .wall_us = 1700000000000000}};
     config_init(&box->config);
@@ -37,8 +38,15 @@ static inline void box_open(struct box *box)
                                      .table = box->table,
                                      .exec = box->exec,
                                      .log = &box->log,
+                                     .loop = loop,
+                                     .measure_us = measure_us,
                                      .seed = 1};
     box->server = server_new(&options);
+}
+
+static inline void box_open(struct box *box)
+{
+    box_open_on(box, NULL, NULL);
 }
 
 static inline void box_close(struct box *box)
@@ -93,3 +101,32 @@ static inline const char *box_ask(struct box *box, struct client *client, const 
 
 #define BOX_EXPECT(box, client, text, answer)                                                      \
     assert_string_equal(box_ask(box, client, text), answer)
+
+/* The fixture of most tests: a box and one client. */
+struct fixture {
+    struct box box;
+    struct client *client;
+};
+
+static inline int open_fixture(void **state)
+{
+    struct fixture *f = mem_zero(sizeof(*f));
+    box_open(&f->box);
+    f->client = server_client_new(f->box.server);
+    *state = f;
+    return 0;
+}
+
+static inline int close_fixture(void **state)
+{
+    struct fixture *f = *state;
+    server_client_free(f->client);
+    box_close(&f->box);
+    mem_free(f);
+    return 0;
+}
+
+/* The client asks, and gets this answer once everything is committed. */
+#define EXPECT(f, text, answer) BOX_EXPECT(&(f)->box, (f)->client, text, answer)
+
+#define FIXTURE_TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)

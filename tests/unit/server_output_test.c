@@ -1,0 +1,318 @@
+/* A client's output: order and gates, against a model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/prng.h"
+#include "fake_exec.h"
+#include "server/output.h"
+
+static void append(struct output *output, const char *text)
+{
+    buf_append_string(output_begin(output), text);
+}
+
+static void finish_at(struct output *output, uint32_t shard, uint64_t index)
+{
+    struct exec_gate gate = {.shard = shard, .term = 1, .index = index};
+    output_finish(output, &gate, 1);
+}
+
+static void expect_sendable(const struct output *output, const char *text)
+{
+    struct bytes bytes = output_sendable(output);
+    assert_true(bytes_equal(bytes, bytes_of_string(text)));
+}
+
+static void a_reply_without_a_gate_may_leave_at_once(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    append(&output, "one");
+    expect_sendable(&output, "");
+    output_finish(&output, NULL, 0);
+    expect_sendable(&output, "one");
+    assert_false(output_is_gated(&output));
+    output_free(&output);
+}
+
+static void nothing_leaves_behind_a_closed_gate_even_without_a_gate_of_its_own(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "a");
+    output_finish(&output, NULL, 0);
+    append(&output, "b");
+    finish_at(&output, 1, 5);
+    append(&output, "c");
+    output_finish(&output, NULL, 0);
+    expect_sendable(&output, "a");
+    exec->committed[1] = 4;
+    assert_false(output_open_gates(&output, exec));
+    expect_sendable(&output, "a");
+    exec->committed[1] = 5;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "abc");
+    assert_false(output_is_gated(&output));
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static void an_open_gate_behind_a_closed_one_lets_nothing_out(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "a");
+    finish_at(&output, 0, 1);
+    append(&output, "b");
+    finish_at(&output, 1, 1);
+    exec->committed[1] = 9;
+    assert_false(output_open_gates(&output, exec));
+    expect_sendable(&output, "");
+    exec->committed[0] = 1;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "ab");
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static void a_reply_with_several_gates_waits_for_all_of_them(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    const struct exec_gate gates[] = {{0, 1, 3}, {1, 1, 2}, {2, 1, 1}};
+    append(&output, "all");
+    output_finish(&output, gates, 3);
+    exec->committed[0] = 3;
+    exec->committed[2] = 1;
+    (void)output_open_gates(&output, exec);
+    expect_sendable(&output, "");
+    exec->committed[1] = 2;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "all");
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static void replies_at_one_gate_share_a_mark(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    for (int i = 0; i < 1000; i++) {
+        append(&output, "+OK\r\n");
+        finish_at(&output, 2, 77);
+    }
+    assert_int_equal(output.mark_count, 1);
+    append(&output, "+OK\r\n");
+    finish_at(&output, 2, 78);
+    assert_int_equal(output.mark_count, 2);
+    output_free(&output);
+}
+
+static void a_dropped_reply_leaves_no_byte_and_no_mark(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    append(&output, "kept");
+    output_finish(&output, NULL, 0);
+    append(&output, "dropped");
+    assert_true(bytes_equal(output_unfinished(&output), BYTES_LITERAL("dropped")));
+    output_drop_unfinished(&output);
+    finish_at(&output, 0, 1);
+    assert_false(output_is_gated(&output));
+    expect_sendable(&output, "kept");
+    assert_int_equal(output_unsent(&output), 4);
+    output_free(&output);
+}
+
+static void a_reply_under_way_does_not_move_while_others_leave(void **state)
+{
+    (void)state;
+    static char chunk[OUTPUT_STEP];
+    struct output output = {0};
+    buf_append(output_begin(&output), bytes_of(chunk, sizeof(chunk)));
+    output_finish(&output, NULL, 0);
+    append(&output, "half ");
+    size_t at = output.buf.size;
+    output_sent(&output, sizeof(chunk));
+    append(&output, "and half");
+    assert_int_equal(output.buf.size, at + 8);
+    expect_sendable(&output, "");
+    output_finish(&output, NULL, 0);
+    expect_sendable(&output, "half and half");
+    output_free(&output);
+}
+
+static void memory_comes_in_steps_and_goes_when_idle(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    assert_int_equal(output_memory(&output), 0);
+    append(&output, "x");
+    output_finish(&output, NULL, 0);
+    assert_int_equal(output_memory(&output), OUTPUT_STEP);
+    output_trim(&output);
+    assert_int_equal(output_memory(&output), OUTPUT_STEP); /* something is in it */
+    output_sent(&output, 1);
+    assert_int_equal(output_memory(&output), OUTPUT_STEP);
+    output_trim(&output);
+    assert_int_equal(output_memory(&output), 0);
+    (void)buf_extend(output_begin(&output), OUTPUT_KEPT_MAX + 1);
+    output_finish(&output, NULL, 0);
+    output_sent(&output, OUTPUT_KEPT_MAX + 1);
+    assert_int_equal(output_memory(&output), 0); /* a large one goes at once */
+    output_free(&output);
+}
+
+static void a_buffer_that_is_never_empty_does_not_grow_for_ever(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    static char reply[1000];
+    buf_append(output_begin(&output), bytes_of(reply, sizeof(reply)));
+    output_finish(&output, NULL, 0);
+    for (int i = 0; i < 100000; i++) {
+        buf_append(output_begin(&output), bytes_of(reply, sizeof(reply)));
+        output_finish(&output, NULL, 0);
+        output_sent(&output, sizeof(reply));
+    }
+    assert_true(output_memory(&output) <= 4 * OUTPUT_STEP);
+    assert_int_equal(output_unsent(&output), sizeof(reply));
+    output_free(&output);
+}
+
+/* ---- the model: a list of replies, each with its gates, and how much of all of it has left ----
+ */
+
+enum { MODEL_REPLIES = 400, MODEL_GATES = 3, MODEL_STEPS = 3000 };
+
+struct model_reply {
+    uint8_t letter;
+    size_t size;
+    struct exec_gate gates[MODEL_GATES];
+    int gate_count;
+};
+
+struct model {
+    struct model_reply replies[MODEL_REPLIES];
+    size_t count;
+    uint64_t taken;
+};
+
+static bool reply_is_open(const struct model_reply *reply, const struct exec *exec)
+{
+    for (int i = 0; i < reply->gate_count; i++) {
+        if (!exec_gate_is_open(exec, reply->gates[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The stream that may have left so far, byte for byte. */
+static void model_stream(const struct model *model, const struct exec *exec, struct buf *out)
+{
+    buf_clear(out);
+    for (size_t i = 0; i < model->count && reply_is_open(&model->replies[i], exec); i++)
+        memset(buf_extend(out, model->replies[i].size), model->replies[i].letter,
+               model->replies[i].size);
+}
+
+static void step_append(struct model *model, struct output *output, struct exec *exec,
+                        struct prng *prng)
+{
+    struct model_reply *reply = &model->replies[model->count];
+    *reply =
+        (struct model_reply){.letter = (uint8_t)('a' + model->count % 26),
+                             .size = prng_between(prng, 1, prng_chance(prng, 50000) ? 60000 : 40),
+                             .gate_count = (int)prng_below(prng, MODEL_GATES + 1)};
+    for (int i = 0; i < reply->gate_count; i++) {
+        uint32_t shard = (uint32_t)prng_below(prng, FAKE_SHARDS);
+        exec->last[shard] += prng_below(prng, 2);
+        reply->gates[i] = (struct exec_gate){.shard = shard, .term = 1, .index = exec->last[shard]};
+    }
+    memset(buf_extend(output_begin(output), reply->size), reply->letter, reply->size);
+    if (prng_chance(prng, 100000)) {
+        output_drop_unfinished(output);
+        return;
+    }
+    output_finish(output, reply->gates, reply->gate_count);
+    model->count++;
+}
+
+static void step_commit(struct output *output, struct exec *exec, struct prng *prng)
+{
+    uint32_t shard = (uint32_t)prng_below(prng, FAKE_SHARDS);
+    exec->committed[shard] = prng_between(prng, exec->committed[shard], exec->last[shard]);
+    (void)output_open_gates(output, exec);
+}
+
+/* What leaves must be what the model says comes next, and no more than it says may leave. */
+static void step_take(struct model *model, struct output *output, struct exec *exec,
+                      struct prng *prng, struct buf *stream)
+{
+    (void)output_open_gates(output, exec);
+    model_stream(model, exec, stream);
+    struct bytes sendable = output_sendable(output);
+    assert_int_equal(model->taken + sendable.size, stream->size);
+    if (sendable.size == 0)
+        return;
+    assert_memory_equal(sendable.data, stream->data + model->taken, sendable.size);
+    size_t size = prng_chance(prng, 500000) ? sendable.size : prng_between(prng, 0, sendable.size);
+    output_sent(output, size);
+    model->taken += size;
+}
+
+static void run_model(uint64_t seed)
+{
+    static struct model model;
+    struct prng prng = prng_init(seed);
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    struct buf stream = {0};
+    uint64_t append_share = prng_between(&prng, 1, 8), commit_share = prng_between(&prng, 1, 8);
+    model = (struct model){0};
+    for (int i = 0; i < MODEL_STEPS; i++) {
+        uint64_t draw = prng_below(&prng, append_share + commit_share + 3);
+        if (draw < append_share && model.count < MODEL_REPLIES)
+            step_append(&model, &output, exec, &prng);
+        else if (draw < append_share + commit_share)
+            step_commit(&output, exec, &prng);
+        else
+            step_take(&model, &output, exec, &prng, &stream);
+    }
+    fake_exec_commit(exec);
+    step_take(&model, &output, exec, &prng, &stream);
+    assert_false(output_is_gated(&output));
+    buf_free(&stream);
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static void what_leaves_is_what_the_model_says(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        run_model(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reply_without_a_gate_may_leave_at_once),
+        cmocka_unit_test(nothing_leaves_behind_a_closed_gate_even_without_a_gate_of_its_own),
+        cmocka_unit_test(an_open_gate_behind_a_closed_one_lets_nothing_out),
+        cmocka_unit_test(a_reply_with_several_gates_waits_for_all_of_them),
+        cmocka_unit_test(replies_at_one_gate_share_a_mark),
+        cmocka_unit_test(a_dropped_reply_leaves_no_byte_and_no_mark),
+        cmocka_unit_test(a_reply_under_way_does_not_move_while_others_leave),
+        cmocka_unit_test(memory_comes_in_steps_and_goes_when_idle),
+        cmocka_unit_test(a_buffer_that_is_never_empty_does_not_grow_for_ever),
+        cmocka_unit_test(what_leaves_is_what_the_model_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
