@@ -3,7 +3,8 @@
  *
  * After each event on a node its ready is collected, and the checkers run:
  *   - one leader per term; equal (index, term) means equal entry and equal entry before it;
- *   - what is committed once is committed everywhere, and a new leader's log holds it;
+ *   - what is committed once is committed everywhere, and the log of each leader of a later term
+ *     holds it;
  *   - a leader commits only what a quorum of its newest configuration has on disk;
  *   - votes and acknowledgements leave only when the sender's disk holds what they promise;
  *   - while a leader has a lease and serves, nobody has committed more than it;
@@ -96,8 +97,8 @@ struct raft_net_message {
 };
 
 struct raft_net_options {
-    uint32_t node_count;  /* 1..RAFT_NET_NODES_MAX */
-    uint32_t voter_count; /* the first of them, in the formation's configuration */
+    uint32_t node_count;       /* 1..RAFT_NET_NODES_MAX */
+    uint32_t voter_count;      /* the first of them, in the formation's configuration */
     struct raft_config config; /* id and seed are filled in per node */
     uint64_t seed;
     bool stores_at_once;  /* each batch is durable as soon as it is collected */
@@ -129,6 +130,7 @@ struct raft_net {
     uint8_t writer_count[RAFT_NET_LOG_MAX + 1];
     raft_index writers_last;
     struct raft_net_entry committed[RAFT_NET_LOG_MAX + 1];
+    raft_term committed_in[RAFT_NET_LOG_MAX + 1]; /* the term of who first said so */
     raft_index committed_last;
 };
 

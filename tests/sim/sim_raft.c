@@ -31,7 +31,7 @@ enum {
 
 /* Drawn per seed. Chances are per million, of a message or of an action slot. */
 struct sim_options {
-    uint32_t drop, duplicate, slow, restart_at_once;
+    uint32_t drop, duplicate, slow, restart_at_once, leader_bias, link_bias;
     uint64_t delay_max_us, slow_max_us, store_max_us;
     uint64_t action_us;
     uint32_t propose, read, partition, heal, crash, restart, change, transfer, compact, apply;
@@ -79,6 +79,8 @@ static struct sim_options draw_options(struct prng *prng)
     static const uint64_t stores[] = {100, 2000, 20000, 80000};
     static const uint64_t slots[] = {5000, 10000, 30000};
     static const uint64_t slows[] = {100000, 300000, 1000000};
+    /* Few as well: who is cut off can win an election only while nothing new is written. */
+    static const uint64_t proposals[] = {3000, 20000, 100000, 500000};
     static const uint64_t drifts[] = {0, 10000, 200000};
     return (struct sim_options){
         .drop = draw_rate(prng, 300000),
@@ -86,10 +88,12 @@ static struct sim_options draw_options(struct prng *prng)
         .slow = draw_rate(prng, 300000),
         .delay_max_us = draw_of(prng, delays, COUNT_OF(delays)),
         .slow_max_us = draw_of(prng, slows, COUNT_OF(slows)),
+        .leader_bias = draw_rate(prng, 800000),
+        .link_bias = draw_rate(prng, 800000),
         .restart_at_once = draw_rate(prng, MILLION),
         .store_max_us = draw_of(prng, stores, COUNT_OF(stores)),
         .action_us = draw_of(prng, slots, COUNT_OF(slots)),
-        .propose = 100000 + draw_rate(prng, 800000),
+        .propose = (uint32_t)draw_of(prng, proposals, COUNT_OF(proposals)),
         .read = draw_rate(prng, 400000),
         .partition = draw_rate(prng, 150000),
         .heal = 20000 + draw_rate(prng, 200000),
@@ -108,12 +112,65 @@ static struct sim_options draw_options(struct prng *prng)
     };
 }
 
+static struct sim_options without_faults(struct sim_options options)
+{
+    options.drop = options.duplicate = options.slow = options.partition = options.crash = 0;
+    options.change = options.transfer = options.compact = options.unreachable = 0;
+    options.lose_rows = options.lose_promises = options.electable = 0;
+    options.delay_max_us = options.store_max_us = 2000;
+    options.action_us = 5000;
+    options.actions = 400;
+    return options;
+}
+
+/* Half of the seeds are about one thing: what one rule forbids needs a few faults to meet within
+ * one election timeout, and every other fault is in the way. */
+static struct sim_options draw_theme(struct prng *prng, struct sim_options options)
+{
+    static const uint64_t rates[] = {10000, 25000, 60000};
+    struct sim_options theme = without_faults(options);
+    switch (prng_below(prng, 8)) {
+    case 0:
+    case 1: /* who may believe to lead: few writes, so that who is cut off can still win */
+        theme.propose = 5000;
+        theme.read = 300000;
+        theme.link_bias = 800000;
+        theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.slow = (uint32_t)prng_below(prng, 400000);
+        theme.slow_max_us = 200000;
+        theme.crash = draw_rate(prng, 100000);
+        theme.restart_at_once = MILLION;
+        theme.transfer = draw_rate(prng, 50000);
+        return theme;
+    case 2: /* whose entries survive: leaders come and go with entries on few disks */
+        theme.propose = 50000;
+        theme.delay_max_us = 15000;
+        theme.crash = draw_rate(prng, 50000);
+        theme.restart = 100000;
+        theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        return theme;
+    case 3: /* whose majority counts */
+        theme.propose = 5000;
+        theme.delay_max_us = 15000;
+        theme.change = 300000;
+        theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.crash = draw_rate(prng, 50000);
+        theme.restart_at_once = 500000;
+        return theme;
+    default:
+        return options;
+    }
+}
+
 static struct raft_net_options draw_net(struct prng *prng, const struct sim_options *options,
                                         uint64_t seed)
 {
-    static const uint64_t sizes[] = {1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7};
+    static const uint64_t sizes[] = {1, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5, 7};
     uint32_t voters = (uint32_t)draw_of(prng, sizes, COUNT_OF(sizes));
-    uint32_t nodes = voters + (uint32_t)prng_below(prng, 3);
+    uint32_t nodes = voters + (prng_chance(prng, 500000) ? (uint32_t)prng_below(prng, 3) : 0);
     struct raft_config config = raft_net_config();
     static const uint64_t entries[] = {1, 1, 2, RAFT_NET_ENTRIES_MAX};
     static const uint64_t windows[] = {1, 2, 8};
@@ -254,11 +311,12 @@ static bool is_serving(const struct sim *sim, uint32_t n)
     return is_up(sim, n) && raft_serving(sim->net->nodes[n].raft);
 }
 
-/* The leader half of the time, if there is one: most rules are about it. */
-static uint32_t any_node_but_rather_the_leader(struct sim *sim)
+/* In some seeds rather the leader than any node, in others like any other. */
+static uint32_t any_victim(struct sim *sim)
 {
     int32_t leader = raft_net_leader(sim->net);
-    return leader >= 0 && prng_chance(&sim->prng, 500000) ? (uint32_t)leader : any_node(sim);
+    bool is_leader = leader >= 0 && prng_chance(&sim->prng, sim->options.leader_bias);
+    return is_leader ? (uint32_t)leader : any_node(sim);
 }
 
 static void split(struct sim *sim)
@@ -278,11 +336,20 @@ static void isolate(struct sim *sim, uint32_t n, bool from, bool to)
     }
 }
 
-static void cut_link(struct sim *sim, uint32_t a, uint32_t b, bool both_ways)
+static void cut_link(struct sim *sim, uint32_t a, uint32_t b)
 {
-    bool forth = both_ways || prng_chance(&sim->prng, 500000);
-    sim->is_cut[a][b] = sim->is_cut[a][b] || forth;
-    sim->is_cut[b][a] = sim->is_cut[b][a] || both_ways || !forth;
+    uint64_t ways = prng_between(&sim->prng, 1, 3);
+    sim->is_cut[a][b] = sim->is_cut[a][b] || (ways & 1) != 0;
+    sim->is_cut[b][a] = sim->is_cut[b][a] || (ways & 2) != 0;
+}
+
+/* Each direction of each link by itself: who hears whom forms any graph. */
+static void cut_any_links(struct sim *sim)
+{
+    uint32_t chance = (uint32_t)prng_below(&sim->prng, MILLION);
+    for (uint32_t a = 0; a < sim->net->node_count; a++)
+        for (uint32_t b = 0; b < sim->net->node_count; b++)
+            sim->is_cut[a][b] = prng_chance(&sim->prng, chance);
 }
 
 static void act_on_links(struct sim *sim)
@@ -291,8 +358,12 @@ static void act_on_links(struct sim *sim)
         memset(sim->is_cut, 0, sizeof(sim->is_cut));
     if (!prng_chance(&sim->prng, sim->options.partition))
         return;
-    uint32_t n = any_node_but_rather_the_leader(sim);
-    switch (prng_below(&sim->prng, 6)) {
+    uint32_t n = any_victim(sim);
+    if (prng_chance(&sim->prng, sim->options.link_bias)) {
+        cut_link(sim, n, any_node(sim));
+        return;
+    }
+    switch (prng_below(&sim->prng, 5)) {
     case 0:
         split(sim);
         return;
@@ -305,11 +376,8 @@ static void act_on_links(struct sim *sim)
     case 3:
         isolate(sim, n, false, true);
         return;
-    case 4:
-        cut_link(sim, n, any_node(sim), true);
-        return;
     default:
-        cut_link(sim, n, any_node(sim), false);
+        cut_any_links(sim);
         return;
     }
 }
@@ -317,7 +385,7 @@ static void act_on_links(struct sim *sim)
 static void act_on_crashes(struct sim *sim)
 {
     struct prng *prng = &sim->prng;
-    uint32_t n = any_node_but_rather_the_leader(sim);
+    uint32_t n = any_victim(sim);
     if (is_up(sim, n) && prng_chance(prng, sim->options.crash)) {
         raft_net_crash(sim->net, n, (uint32_t)prng_below(prng, 3));
         if (prng_chance(prng, sim->options.restart_at_once))
@@ -587,13 +655,30 @@ static void run_liveness(struct sim *sim)
 
 /* ---- seeds ---- */
 
+static void trace_options(const struct sim *sim, const struct raft_net_options *net)
+{
+    const struct sim_options *o = &sim->options;
+    printf(
+        "# %u nodes, %u voters, %u entries, window %u; drop %u duplicate %u slow %u delay %" PRIu64
+        " store %" PRIu64
+        " drift %u; propose %u partition %u heal %u crash %u restart %u at once %u"
+        " leader %u change %u transfer %u compact %u rows %u promises %u; %u actions of %" PRIu64
+        " us\n",
+        net->node_count, net->voter_count, net->config.append_entries_max, net->config.inflight_max,
+        o->drop, o->duplicate, o->slow, o->delay_max_us, o->store_max_us, o->drift_ppm, o->propose,
+        o->partition, o->heal, o->crash, o->restart, o->restart_at_once, o->leader_bias, o->change,
+        o->transfer, o->compact, o->lose_rows, o->lose_promises, o->actions, o->action_us);
+}
+
 static uint64_t run_seed(struct raft_net *net, uint64_t seed, int mutant, bool is_traced)
 {
     struct sim sim = {.net = net, .prng = prng_init(seed)};
-    sim.options = draw_options(&sim.prng);
+    sim.options = draw_theme(&sim.prng, draw_options(&sim.prng));
     struct raft_net_options options = draw_net(&sim.prng, &sim.options, seed);
     options.config.mutant = mutant;
     options.is_traced = is_traced;
+    if (is_traced)
+        trace_options(&sim, &options);
     raft_net_begin(net, &options);
     for (uint32_t n = 0; n < net->node_count; n++)
         set_drift(&sim, n);
@@ -761,6 +846,7 @@ int main(int argc, char **argv)
         fputc('\n', stderr);
         return 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a trace is whole when its last event aborts */
     signal(SIGABRT, on_abort);
     if (run.each_mutant)
         return run_each_mutant(&run);
