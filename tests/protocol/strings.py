@@ -265,7 +265,6 @@ def encodings_are_named_as_tools_expect(r):
          ("SET k 9223372036854775807", "OK"), ("OBJECT ENCODING k", b"int"),
          ("SET k 9223372036854775808", "OK"), ("OBJECT ENCODING k", b"embstr"),
          ("SET k 007", "OK"), ("OBJECT ENCODING k", b"embstr"), ("GET k", b"007"),
-         ("SET k a", "OK"), ("APPEND k b", 2), ("OBJECT ENCODING k", b"raw"),
          ("OBJECT ENCODING nosuch", None))
 
 
