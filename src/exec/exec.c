@@ -94,6 +94,7 @@ bool exec_new(struct exec **out, const struct exec_options *options, struct buf 
     exec->shard_count = options->shard_count;
     exec->shards = mem_zero(options->shard_count * sizeof(*exec->shards));
     exec->gates = mem_zero(options->shard_count * sizeof(*exec->gates));
+    exec->table = options->table;
     exec->readers = options->readers;
     exec->freer = options->freer;
     exec->log = options->log;

@@ -18,6 +18,7 @@ struct exec_limits {
 struct exec_options {
     struct shard **shards; /* borrowed for ever */
     uint32_t shard_count;
+    const struct command_table *table; /* for COMMAND inside a transaction; borrowed */
     uint64_t hash_seed;    /* of the cluster */
     uint64_t seed;         /* of choices */
     struct worker *readers;

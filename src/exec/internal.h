@@ -51,6 +51,7 @@ struct exec_shard {
 struct exec {
     struct exec_shard *shards;
     uint32_t shard_count;
+    const struct command_table *table;
     struct worker *readers;
     struct worker *freer;
     struct log *log;

@@ -115,6 +115,7 @@ void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *re
         .argv = request->argv,
         .argc = request->argc,
         .command = request->command,
+        .table = exec->table,
         .reply = request->reply,
         .database = request->database,
         .now_ms = (int64_t)(es->now_us / 1000),

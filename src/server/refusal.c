@@ -77,7 +77,7 @@ static void append_unknown_subcommand(struct buf *out, const struct refusal *ref
 }
 
 void refusal_append_name(const struct command *command, const struct command *container,
-                       struct buf *out)
+                         struct buf *out)
 {
     if (container != NULL) {
         buf_append_string(out, container->name);

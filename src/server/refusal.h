@@ -28,4 +28,4 @@ void refusal_reply(const struct refusal *refusal, struct client *client, struct 
 
 /* Appends "config|get", or "get" when container is NULL. */
 void refusal_append_name(const struct command *command, const struct command *container,
-                       struct buf *out);
+                         struct buf *out);

@@ -136,6 +136,7 @@ static void run_at_home(struct client *client, const struct command *command)
         .argv = client->request.argv,
         .argc = client->request.argc,
         .command = command,
+        .table = server->table,
         .reply = begin_reply(client),
         .database = client->database,
         .now_ms = (int64_t)(server->now.wall_us / 1000),

@@ -1,0 +1,421 @@
+/* Building the server: the data directory, recovery, threads, sockets; and taking it apart. */
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/prng.h"
+#include "node/internal.h"
+#include "os/filesystem.h"
+#include "os/memory.h"
+#include "store/kv_leveldb.h"
+
+enum {
+    EVENTS_MAX = 1024,
+    QUEUE_MAX = 16384,        /* jobs of one worker group */
+    WRITE_BUFFER_SUM = 64 << 20, /* LevelDB's memory, all shards together */
+    WRITE_BUFFER_MIN = 256 << 10,
+    WRITE_BUFFER_MAX = 4 << 20,
+    OPEN_FILES_SUM = 4096,
+    OPEN_FILES_MIN = 64,
+    BACKLOG_FLUSHES = 6, /* writes wait when so many times the flush size is not flushed */
+    BACKLOG_MIN = 64 << 20,
+    MEMORY_SHARE_PERCENT = 60,
+};
+
+/* ---- configuration ---- */
+
+uint64_t node_memory_budget(const struct node *node)
+{
+    if (node->config->maxmemory != 0)
+        return node->config->maxmemory;
+    return memory_usable_bytes() / 100 * MEMORY_SHARE_PERCENT;
+}
+
+static struct exec_limits limits_of(const struct node *node)
+{
+    uint64_t backlog = node->config->flush_bytes * BACKLOG_FLUSHES / node->shard_count;
+    return (struct exec_limits){
+        .entry_size_max = node->config->entry_max,
+        .string_size_max = node->config->proto_max_bulk_len,
+        .memory_max = node_memory_budget(node),
+        .backlog_max = backlog > BACKLOG_MIN ? backlog : BACKLOG_MIN,
+    };
+}
+
+static enum wal_sync sync_of(const struct config *config)
+{
+    switch ((enum config_appendfsync)config->appendfsync) {
+    case CONFIG_FSYNC_ALWAYS:
+        return WAL_SYNC_ALWAYS;
+    case CONFIG_FSYNC_EVERYSEC:
+        return WAL_SYNC_EVERYSEC;
+    case CONFIG_FSYNC_NO:
+        return WAL_SYNC_NO;
+    }
+    UNREACHABLE();
+}
+
+void node_apply_config(struct node *node)
+{
+    exec_set_limits(node->exec, limits_of(node));
+    if (wal_sync_mode(node->wal) != sync_of(node->config))
+        wal_set_sync(node->wal, sync_of(node->config));
+    log_set_level(node->log, (enum log_level)node->config->loglevel);
+}
+
+static void config_changed(void *context)
+{
+    node_apply_config(context);
+}
+
+/* ---- the data directory ---- */
+
+static bool make_dir(struct node *node, const char *path, struct buf *error)
+{
+    enum disk_err err = node->disk->ops->make_dir(node->disk, path);
+    if (err == DISK_OK || err == DISK_EXISTS)
+        return true;
+    buf_printf(error, "%s: %s", path, disk_err_text(err));
+    return false;
+}
+
+static uint64_t nonzero(struct prng *prng)
+{
+    uint64_t number = prng_next(prng);
+    return number != 0 ? number : 1;
+}
+
+static bool dir_has_data(struct node *node, bool *has_data)
+{
+    struct buf names = {0};
+    enum disk_err err = node->disk->ops->list_dir(node->disk, node->config->dir, &names);
+    *has_data = false;
+    for (size_t at = 0; at < names.size; at += strlen((const char *)names.data + at) + 1) {
+        const char *name = (const char *)names.data + at;
+        *has_data |= strcmp(name, "wal") == 0 || strncmp(name, "shard-", 6) == 0;
+    }
+    buf_free(&names);
+    return err == DISK_OK;
+}
+
+static bool mint_identity(struct node *node, struct buf *error)
+{
+    bool has_data;
+    if (!dir_has_data(node, &has_data) || has_data) {
+        buf_printf(error, "%s/quoin.id: missing beside data: whose data this is cannot be told",
+                   node->config->dir);
+        return false;
+    }
+    struct prng prng = prng_init(node->options.seed);
+    node->identity = (struct identity){
+        .store_id = nonzero(&prng),
+        .cluster_id = nonzero(&prng),
+        .seed = nonzero(&prng),
+        .node_id = SHARD_NODE_ID,
+        .shards = (uint64_t)node->config->shards,
+    };
+    return identity_write(node->disk, node->config->dir, &node->identity, error) == IDENTITY_OK;
+}
+
+static bool open_identity(struct node *node, struct buf *error)
+{
+    switch (identity_read(node->disk, node->config->dir, &node->identity, error)) {
+    case IDENTITY_OK:
+        break;
+    case IDENTITY_ABSENT:
+        return mint_identity(node, error);
+    case IDENTITY_NEWER_FORMAT:
+    case IDENTITY_DAMAGED:
+    case IDENTITY_DISK:
+        return false;
+    }
+    if (node->identity.shards == (uint64_t)node->config->shards)
+        return true;
+    buf_printf(error, "%s holds %llu shards, the configuration says shards %lld: the number is fixed at the "
+                      "first start",
+               node->config->dir, (unsigned long long)node->identity.shards,
+               (long long)node->config->shards);
+    return false;
+}
+
+static bool open_dir(struct node *node, struct buf *error)
+{
+    if (!make_dir(node, node->config->dir, error))
+        return false;
+    if (node->options.has_lock && lock_take(node->config->dir, &node->lock, error) != LOCK_OK)
+        return false;
+    node->disk_size = node->options.has_lock ? filesystem_size_bytes(node->config->dir) : 0;
+    return open_identity(node, error);
+}
+
+/* ---- recovery ---- */
+
+static bool open_wal(struct node *node, struct buf *error)
+{
+    struct buf path = {0}, note = {0};
+    buf_printf(&path, "%s/wal", node->config->dir);
+    buf_append_u8(&path, 0);
+    node->wal_dir = (char *)path.data;
+    struct wal_options options = {
+        .dir = node->wal_dir,
+        .group_count = node->shard_count,
+        .segment_size = node->config->wal_segment_size,
+        .sync = sync_of(node->config),
+        .store_id = node->identity.store_id,
+    };
+    enum wal_err err = wal_open(&node->wal, node->disk, &options, &node->recovery, &note, error);
+    if (note.size > 0)
+        log_write(node->log, LOG_LEVEL_WARNING, "Recovery: %.*s", (int)note.size, (const char *)note.data);
+    buf_free(&note);
+    return err == WAL_OK;
+}
+
+static size_t clamp(size_t value, size_t min, size_t max)
+{
+    return value < min ? min : value > max ? max : value;
+}
+
+static bool open_shard(struct node *node, uint32_t id, struct buf *error)
+{
+    struct buf dir = {0};
+    buf_printf(&dir, "%s/shard-%04u", node->config->dir, id);
+    buf_append_u8(&dir, 0);
+    struct shard_options options = {
+        .id = id,
+        .seed = node->options.seed + id,
+        .wal = node->wal,
+        .recovered = &node->recovery->groups[id],
+        .wal_is_fresh = node->recovery->fresh,
+        .boot_us = node->now.boot_us,
+        .wall_us = node->now.wall_us,
+        .store = {
+            .dir = (const char *)dir.data,
+            .disk = node->disk,
+            .env = node->kv,
+            .identity = node->identity.cluster_id,
+            .shard = id,
+            .write_buffer_size = clamp(WRITE_BUFFER_SUM / node->shard_count, WRITE_BUFFER_MIN, WRITE_BUFFER_MAX),
+            .open_files_max = (uint32_t)clamp(OPEN_FILES_SUM / node->shard_count, OPEN_FILES_MIN, OPEN_FILES_SUM),
+            /* A generation is made only together with the log: later its absence is a loss (L4). */
+            .create = node->recovery->groups[id].hard.term == 0,
+        },
+    };
+    bool is_open = shard_open(&node->shards[id], &options, error);
+    buf_free(&dir);
+    return is_open;
+}
+
+static bool open_shards(struct node *node, struct buf *error)
+{
+    node->shards = mem_zero(node->shard_count * sizeof(struct shard *));
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        if (!open_shard(node, id, error))
+            return false;
+    }
+    wal_recovery_free(node->recovery);
+    node->recovery = NULL;
+    return true;
+}
+
+/* ---- helpers, clients ---- */
+
+static bool watch_stop(struct node *node)
+{
+    node->stop = (struct net_source){.fd = node->options.stop_fd, .kind = NODE_SOURCE_STOP, .what = NET_READABLE};
+    return node->stop.fd < 0 || loop_add(node->loop, &node->stop);
+}
+
+static bool open_loop(struct node *node, struct buf *error)
+{
+    node->wake.fd = -1;
+    if (!node->options.has_threads && !node->options.has_sockets)
+        return true;
+    node->wake = (struct net_source){.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                                     .kind = NODE_SOURCE_WAKE,
+                                     .what = NET_READABLE};
+    node->loop = node->wake.fd < 0 ? NULL : loop_new(EVENTS_MAX);
+    if (node->loop != NULL && loop_add(node->loop, &node->wake) && watch_stop(node))
+        return true;
+    buf_append_string(error, "the kernel refuses an epoll or event descriptor");
+    return false;
+}
+
+static struct worker *new_worker(struct node *node, const char *name, int threads)
+{
+    return node->options.has_threads ? worker_new(name, threads, QUEUE_MAX, node->wake.fd)
+                                     : worker_new_manual(QUEUE_MAX);
+}
+
+static void open_workers(struct node *node)
+{
+    node->wal_worker = new_worker(node, "quoin-wal", 1);
+    node->store_worker = new_worker(node, "quoin-store", 1);
+    node->readers = new_worker(node, "quoin-read", (int)node->config->reader_threads);
+    node->freer = new_worker(node, "quoin-free", 1);
+}
+
+static void open_table(struct node *node)
+{
+    node->table = command_table_new();
+    command_table_add(node->table, string_commands);
+    command_table_add(node->table, generic_commands);
+    command_table_add(node->table, introspection_commands);
+    command_table_add(node->table, exec_keys_commands);
+    command_table_add(node->table, exec_flush_commands);
+    command_table_add(node->table, exec_debug_commands);
+    server_register_commands(node->table);
+}
+
+static bool open_exec(struct node *node, struct buf *error)
+{
+    struct exec_options options = {
+        .shards = node->shards,
+        .shard_count = node->shard_count,
+        .table = node->table,
+        .hash_seed = node->identity.seed,
+        .seed = node->options.seed,
+        .readers = node->readers,
+        .freer = node->freer,
+        .log = node->log,
+        .limits = limits_of(node),
+    };
+    return exec_new(&node->exec, &options, error);
+}
+
+static bool open_server(struct node *node, struct buf *error)
+{
+    struct server_options options = {
+        .config = node->config,
+        .table = node->table,
+        .exec = node->exec,
+        .log = node->log,
+        .loop = node->options.has_sockets ? node->loop : NULL,
+        .measure_us = node->options.measure_us,
+        .seed = node->options.seed,
+    };
+    node->server = server_new(&options);
+    node_add_info(node);
+    server_on_config(node->server, config_changed, node);
+    const char *why;
+    if (!node->options.has_sockets || server_listen(node->server, &why))
+        return true;
+    buf_append_string(error, why);
+    return false;
+}
+
+static bool open_all(struct node *node, struct buf *error)
+{
+    if (!open_dir(node, error))
+        return false;
+    if (node->kv == NULL) {
+        node->kv = kv_leveldb_new(node->disk, node->config->block_cache_size);
+        node->owns_kv = true;
+    }
+    if (!open_loop(node, error) || !open_wal(node, error) || !open_shards(node, error))
+        return false;
+    open_workers(node);
+    open_table(node);
+    return open_exec(node, error) && open_server(node, error);
+}
+
+bool node_open(struct node **out, const struct node_options *options, struct buf *error)
+{
+    struct node *node = mem_zero(sizeof(*node));
+    node->options = *options;
+    node->config = options->config;
+    node->log = options->log;
+    node->disk = options->disk;
+    node->kv = options->kv;
+    node->shard_count = (uint32_t)options->config->shards;
+    node->now = options->read_clocks(options->clock_context);
+    node->start_us = node->now.boot_us;
+    *out = NULL;
+    if (!open_all(node, error)) {
+        node_close(node);
+        return false;
+    }
+    *out = node;
+    return true;
+}
+
+static size_t jobs_inside(const struct node *node)
+{
+    return worker_inside(node->wal_worker) + worker_inside(node->store_worker) +
+           worker_inside(node->readers) + worker_inside(node->freer);
+}
+
+static void run_waiting_jobs(struct node *node)
+{
+    while (!node->options.has_threads && node_waiting_jobs(node) > 0)
+        node_run_job(node, 0);
+}
+
+/* Jobs end first: they point into what is freed next. A run that has begun ends too; one that waits for
+ * a disk that does not answer is given up after CLOSE_ROUNDS_MAX. */
+static void drain(struct node *node)
+{
+    enum { CLOSE_ROUNDS_MAX = 20000, ROUND_US = 100 };
+    for (int round = 0; round < CLOSE_ROUNDS_MAX; round++) {
+        run_waiting_jobs(node);
+        node_take_done_jobs(node);
+        while (exec_take_done(node->exec) != NULL)
+            continue;
+        if (jobs_inside(node) == 0 && !exec_has_work(node->exec))
+            return;
+        if (node->options.has_threads)
+            (void)usleep(ROUND_US);
+    }
+}
+
+static void close_workers(struct node *node)
+{
+    if (node->server != NULL)
+        drain(node);
+    worker_free(node->wal_worker);
+    worker_free(node->store_worker);
+    worker_free(node->readers);
+    worker_free(node->freer);
+}
+
+void node_close(struct node *node)
+{
+    if (node == NULL)
+        return;
+    close_workers(node);
+    server_free(node->server);
+    exec_free(node->exec);
+    for (uint32_t id = 0; node->shards != NULL && id < node->shard_count; id++)
+        shard_close(node->shards[id]);
+    mem_free(node->shards);
+    wal_recovery_free(node->recovery);
+    wal_free(node->wal);
+    mem_free(node->wal_dir);
+    command_table_free(node->table);
+    loop_free(node->loop);
+    if (node->loop != NULL || node->wake.fd > 0)
+        (void)close(node->wake.fd);
+    if (node->owns_kv)
+        kv_leveldb_free(node->kv);
+    lock_release(node->lock);
+    mem_free(node);
+}
+
+void node_request_shutdown(struct node *node)
+{
+    if (node->stopping == NODE_NOT_STOPPING) {
+        log_write(node->log, LOG_LEVEL_WARNING, "Received a signal to stop, shutting down");
+        node->stopping = NODE_SETTLING;
+    }
+}
+
+struct server *node_server(struct node *node)
+{
+    return node->server;
+}
+
+bool node_is_ready(const struct node *node)
+{
+    return node->is_ready;
+}

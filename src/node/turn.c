@@ -1,0 +1,246 @@
+/* One turn: the phases in their order. Nothing in here blocks. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "node/internal.h"
+
+enum {
+    WAIT_MAX_US = 100000,
+    FLUSH_SHARE_MIN = 1 << 20,
+};
+
+/* ---- poll ---- */
+
+static int64_t wait_us(struct node *node)
+{
+    if (exec_has_work(node->exec))
+        return 0;
+    int64_t wait = server_wait_us(node->server);
+    if (wait < 0 || wait > WAIT_MAX_US)
+        wait = WAIT_MAX_US;
+    for (uint32_t id = 0; id < node->shard_count && wait > 0; id++) {
+        struct raft *raft = shard_raft(node->shards[id]);
+        uint64_t deadline = raft_deadline(raft);
+        if (raft_has_ready(raft) || deadline <= node->now.boot_us)
+            return 0;
+        if (deadline - node->now.boot_us < (uint64_t)wait)
+            wait = (int64_t)(deadline - node->now.boot_us);
+    }
+    return node->stopping != NODE_NOT_STOPPING && wait > 1000 ? 1000 : wait;
+}
+
+struct net_events node_poll(struct node *node, bool may_wait)
+{
+    if (node->loop == NULL)
+        return (struct net_events){0};
+    return net_poll(node->loop, may_wait ? wait_us(node) : 0);
+}
+
+static void look_at_events(struct node *node, struct net_events events)
+{
+    for (size_t i = 0; i < events.count; i++) {
+        uint64_t count;
+        if (events.events[i].source == &node->wake && read(node->wake.fd, &count, sizeof(count)) < 0)
+            continue; /* nothing to clear: another turn has taken the jobs */
+        if (events.events[i].source == &node->stop)
+            node_request_shutdown(node);
+    }
+}
+
+/* ---- receive: what the helpers finished ---- */
+
+static void store_job_done(struct node *node, struct job *job)
+{
+    uint32_t id = (uint32_t)job->kind >> FSM_JOB_SHARD_SHIFT;
+    struct buf error = {0};
+    shard_job_done(node->shards[id], job, &error);
+    if (error.size > 0)
+        log_write(node->log, LOG_LEVEL_WARNING, "Flushing shard %u: %.*s", id, (int)error.size,
+                  (const char *)error.data);
+    buf_free(&error);
+}
+
+void node_take_done_jobs(struct node *node)
+{
+    struct job *job;
+    while ((job = worker_take_done(node->wal_worker)) != NULL)
+        wal_job_done(node->wal, job);
+    while ((job = worker_take_done(node->store_worker)) != NULL)
+        store_job_done(node, job);
+    while ((job = worker_take_done(node->readers)) != NULL)
+        exec_job_done(node->exec, job);
+    while ((job = worker_take_done(node->freer)) != NULL)
+        exec_job_done(node->exec, job);
+}
+
+/* ---- the shards' phases ---- */
+
+static void tick_shards(struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++)
+        shard_tick(node->shards[id], node->now.boot_us);
+}
+
+static void collect_shards(struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++)
+        shard_collect(node->shards[id], node->now.boot_us);
+}
+
+static void submit_wal(struct node *node)
+{
+    wal_tick(node->wal, node->now.boot_us);
+    (void)wal_submit(node->wal, node->wal_worker);
+}
+
+static void promise_shards(struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++)
+        shard_promise(node->shards[id], node->now.boot_us);
+}
+
+/* The budget of unflushed bytes is the node's: many shards get a part of it each. */
+static uint64_t flush_share(const struct node *node)
+{
+    uint64_t share = node->config->flush_bytes * 4 / (node->shard_count + 3);
+    return share > FLUSH_SHARE_MIN ? share : FLUSH_SHARE_MIN;
+}
+
+static void flush_shards(struct node *node)
+{
+    uint32_t pinning = UINT32_MAX;
+    uint64_t first, last;
+    uint64_t wal_max = 2 * node->config->flush_bytes + 4 * node->config->wal_segment_size;
+    /* A shard with little to flush must not keep old segments of all: its turn comes early. */
+    bool is_long = wal_size_bytes(node->wal) > wal_max &&
+                   wal_oldest_pinning_group(node->wal, &pinning, &first, &last);
+    bool is_wanted = node->stopping == NODE_FLUSHING || exec_wants_flush(node->exec);
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        struct fsm_flush_policy policy = {
+            .bytes_max = flush_share(node),
+            .age_ms = (uint64_t)node->config->flush_age_ms,
+            .is_wanted = is_wanted || (is_long && id == pinning),
+        };
+        shard_flush(node->shards[id], &policy, node->now.boot_us / 1000, node->store_worker);
+    }
+}
+
+static void note_ready(struct node *node)
+{
+    if (node->is_ready)
+        return;
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        if (!shard_is_serving(node->shards[id]))
+            return;
+    }
+    node->is_ready = true;
+    node->open_us = node->now.boot_us - node->start_us;
+    log_write(node->log, LOG_LEVEL_NOTICE, "Ready to accept connections on port %lld, %.3f s after the start",
+              (long long)node->config->port, (double)node->open_us / 1e6);
+}
+
+/* ---- stopping ---- */
+
+static bool all_flushed(const struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        if (!fsm_is_clean(shard_fsm(node->shards[id])) || fsm_is_busy(shard_fsm(node->shards[id])))
+            return false;
+    }
+    return true;
+}
+
+/* SHUTDOWN waits until everything proposed is durable; the flush after it only makes the next start
+ * quick, so a disk that cannot take it does not keep the process alive. */
+static enum node_state step_stopping(struct node *node)
+{
+    struct server_shutdown request = server_shutdown_request(node->server);
+    if (request.is_requested && node->stopping == NODE_NOT_STOPPING) {
+        log_write(node->log, LOG_LEVEL_WARNING, "Shutting down");
+        node->stopping = NODE_SETTLING;
+    }
+    if (node->stopping == NODE_SETTLING && exec_is_settled(node->exec)) {
+        node->stopping = NODE_FLUSHING;
+        wal_request_sync(node->wal);
+    }
+    if (node->stopping != NODE_FLUSHING || wal_is_busy(node->wal))
+        return NODE_RUNNING;
+    bool can_flush = node->refusal[0] == 0 && !request.is_now;
+    if (can_flush && !all_flushed(node))
+        return NODE_RUNNING;
+    if (wal_synced(node->wal) < wal_written(node->wal))
+        return NODE_RUNNING;
+    server_flush_output(node->server);
+    return NODE_STOPPED;
+}
+
+static bool has_failed(struct node *node)
+{
+    const char *text;
+    if (!wal_failed(node->wal, &text))
+        return false;
+    (void)snprintf(node->failure, sizeof(node->failure), "write-ahead log: %s", text);
+    return true;
+}
+
+/* The turn. The clock is read after the input it will judge (L9); proposals meet the WAL before
+ * promises are looked at; nothing leaves before its entry is applied (L1). */
+enum node_state node_turn(struct node *node, struct net_events events)
+{
+    look_at_events(node, events);
+    node_take_done_jobs(node);
+    if (has_failed(node))
+        return NODE_FAILED;
+    server_receive(node->server, events);
+    node->now = node->options.read_clocks(node->options.clock_context);
+
+    tick_shards(node);
+    collect_shards(node);
+    promise_shards(node);
+    exec_follow_leadership(node->exec);
+    exec_begin_turn(node->exec, node->now);
+    exec_apply(node->exec);
+    server_execute(node->server, node->now);
+    exec_housekeeping(node->exec);
+    exec_propose(node->exec);
+    collect_shards(node);
+    submit_wal(node);
+    exec_apply(node->exec);
+    flush_shards(node);
+    server_release(node->server);
+    server_write(node->server);
+    exec_end_turn(node->exec);
+
+    node_watch_space(node);
+    note_ready(node);
+    node->stats.turns++;
+    return step_stopping(node);
+}
+
+const char *node_failure(const struct node *node)
+{
+    return node->failure;
+}
+
+size_t node_waiting_jobs(const struct node *node)
+{
+    return worker_waiting(node->wal_worker) + worker_waiting(node->store_worker) +
+           worker_waiting(node->readers) + worker_waiting(node->freer);
+}
+
+void node_run_job(struct node *node, size_t position)
+{
+    struct worker *const workers[] = {node->wal_worker, node->store_worker, node->readers, node->freer};
+    for (size_t i = 0; i < COUNT_OF(workers); i++) {
+        size_t waiting = worker_waiting(workers[i]);
+        if (position >= waiting) {
+            position -= waiting;
+            continue;
+        }
+        /* One thread each for WAL and store: their jobs run in order. Readers may overtake. */
+        bool ran = workers[i] == node->readers ? worker_run_at(workers[i], position)
+                                               : worker_run_one(workers[i]);
+        ASSERT(ran);
+        return;
+    }
+}
