@@ -1,5 +1,6 @@
 /* The part of CLIENT that looks at other connections: LIST, KILL, PAUSE, UNPAUSE, UNBLOCK. */
 #include "base/number.h"
+#include "commands/call.h"
 #include "server/client_commands.h"
 #include "server/client_texts.h"
 #include "server/state.h"

@@ -1,10 +1,11 @@
 #include "server/client_commands.h"
 
+#include "commands/call.h"
 #include "commands/command_rows.h"
 #include "commands/help.h"
+#include "server/client.h"
 #include "server/client_names.h"
 #include "server/client_texts.h"
-#include "server/state.h"
 
 static void client_id(struct call *c)
 {

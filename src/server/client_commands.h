@@ -2,7 +2,7 @@
  * client_admin.c on others. */
 #pragma once
 
-#include "commands/call.h"
+#include "commands/command.h"
 
 extern const struct command client_commands[];
 

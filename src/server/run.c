@@ -141,7 +141,6 @@ static void run_at_home(struct client *client, const struct command *command)
         .database = client->database,
         .now_ms = (int64_t)(server->now.wall_us / 1000),
         .now_us = (int64_t)server->now.wall_us,
-        .table = server->table,
         .client = client,
     };
     command->function(&call);

@@ -3,7 +3,6 @@
 #include "base/prng.h"
 #include "net/listener.h"
 #include "server/admission.h"
-#include "server/connection_commands.h"
 #include "server/run.h"
 #include "server/state.h"
 #include "server/transaction_commands.h"

@@ -1,5 +1,6 @@
 #include "server/stats.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 enum { SLOTS_MIN = 256 };

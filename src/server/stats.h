@@ -2,7 +2,6 @@
  * 0. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/list.h"
 #include "commands/command.h"
 
