@@ -150,6 +150,20 @@ static struct object *settle_expired(struct call *c, struct object *object)
     return object;
 }
 
+/* False when it is cold. */
+static bool look_up(struct call *c, struct bytes key, bool needs_value, uint64_t order,
+                    struct object **object)
+{
+    bool keeps_access = (c->command->flags & CMD_NO_TOUCH) != 0;
+    *object = keeps_access ? table_find(&c->keyspace->table, order, key) : NULL;
+    uint32_t access = *object == NULL ? c->hot->clock : (*object)->access;
+    enum hot_need need = needs_value ? HOT_VALUE : HOT_HEAD;
+    enum hot_found found = hot_find(c->hot, c->keyspace, order, key, need, object);
+    if (*object != NULL)
+        (*object)->access = access;
+    return found != HOT_COLD;
+}
+
 bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *order,
                 struct object **object)
 {
@@ -160,8 +174,7 @@ bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *or
         return true;
     }
     *order = hot_order(c->hot, slot_of_key(key), key);
-    enum hot_need need = needs_value ? HOT_VALUE : HOT_HEAD;
-    if (hot_find(c->hot, c->keyspace, *order, key, need, object) == HOT_COLD)
+    if (!look_up(c, key, needs_value, *order, object))
         return false;
     *object = settle_expired(c, *object);
     remember(c, key, *order, needs_value, *object);
@@ -321,4 +334,10 @@ int64_t call_expire_ms(const struct call *c, const struct object *object)
 {
     (void)c;
     return object_expire_ms(object);
+}
+
+int64_t call_idle_seconds(const struct call *c, const struct object *object)
+{
+    uint32_t idle = c->hot->clock - object->access; /* in 2^16 us, as exec/ sets the clock */
+    return (int64_t)(((uint64_t)idle << 16) / 1000000);
 }

@@ -125,6 +125,10 @@ void call_notify(struct call *c, char event_class, const char *event, struct byt
 
 int64_t call_expire_ms(const struct call *c, const struct object *object); /* 0: none */
 
+/* Time since the object was last used, to about a tenth of a second. Meant for CMD_NO_TOUCH commands:
+ * in others it was used just now. */
+int64_t call_idle_seconds(const struct call *c, const struct object *object);
+
 /* For commands that work on two databases (COPY, MOVE): what follows is done in `database`, in range.
  * Objects found before stay valid as long as nothing is changed. The command switches back. */
 void call_use_database(struct call *c, int database);

@@ -44,6 +44,7 @@ enum command_flag {
     CMD_ALL_SHARDS = 1 << 25, /* works on every shard of the database: KEYS, DBSIZE, FLUSHALL … */
     CMD_SUSPENDS = 1 << 26,   /* may wait in the middle: runs on a fiber of its own */
     CMD_HEAD_ONLY = 1 << 27,  /* needs type, expiry and count of its keys, not their values */
+    CMD_NO_TOUCH = 1 << 28,   /* looking at its keys does not count as using them */
 };
 
 enum command_group {

@@ -26,5 +26,6 @@ void copy_copy(struct call *c);
 void copy_move(struct call *c);
 void object_encoding(struct call *c);
 void object_freq(struct call *c);
+void object_idletime(struct call *c);
 void object_refcount(struct call *c);
 void object_help(struct call *c);

@@ -39,6 +39,13 @@ void object_refcount(struct call *c)
         reply_int(&c->reply, 1);
 }
 
+void object_idletime(struct call *c)
+{
+    const struct object *object = find_or_null(c);
+    if (object != NULL)
+        reply_int(&c->reply, call_idle_seconds(c, object));
+}
+
 /* Pages are chosen by when they were used, never by how often. */
 void object_freq(struct call *c)
 {
