@@ -1,40 +1,19 @@
 /* A group with one voter, through the same core. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "raft_net_test.h"
 
-#include "raft_net.h"
-
-static int begin(void **state)
-{
-    *state = raft_net_new();
-    return 0;
-}
-
-static int end(void **state)
-{
-    raft_net_free(*state);
-    return 0;
-}
-
-static struct raft_net *form(void **state, uint32_t nodes, uint32_t voters)
+/* Nothing is stored until the test says so. */
+static struct raft_net *form_slow(void **state, uint32_t nodes, uint32_t voters)
 {
     struct raft_net *net = *state;
-    raft_net_begin(net, &(struct raft_net_options){
-                            .node_count = nodes,
-                            .voter_count = voters,
-                            .config = raft_net_config(),
-                            .applies_at_once = true,
-                            .seed = 1,
-                        });
+    struct raft_net_options options = net_options(nodes, voters);
+    options.stores_at_once = false;
+    raft_net_begin(net, &options);
     return net;
 }
 
 static void raft_lone_voter_campaigns_at_its_first_tick(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     struct raft *raft = raft_net_raft(net, 0);
     assert_int_equal(raft_deadline(raft), raft_net_clock(net, 0));
     raft_net_tick(net, 0);
@@ -44,7 +23,7 @@ static void raft_lone_voter_campaigns_at_its_first_tick(void **state)
 
 static void raft_lone_voter_leads_only_when_its_vote_is_stored(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     struct raft *raft = raft_net_raft(net, 0);
     raft_net_tick(net, 0);
     raft_net_tick(net, 0);
@@ -56,7 +35,7 @@ static void raft_lone_voter_leads_only_when_its_vote_is_stored(void **state)
 
 static void raft_lone_voter_serves_only_when_its_noop_is_stored_and_applied(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     struct raft *raft = raft_net_raft(net, 0);
     raft_net_tick(net, 0);
     (void)raft_net_store(net, 0);
@@ -82,7 +61,7 @@ static struct raft *lead(struct raft_net *net)
 
 static void raft_lone_voter_commits_exactly_what_is_stored(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     struct raft *raft = lead(net);
     assert_int_equal(raft_net_propose(net, 0), 2);
     assert_int_equal(raft_net_propose(net, 0), 3);
@@ -97,7 +76,7 @@ static void raft_lone_voter_commits_exactly_what_is_stored(void **state)
 
 static void raft_lone_voter_commits_its_old_entries_by_the_noop_of_the_new_term(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     (void)lead(net);
     (void)raft_net_propose(net, 0);
     (void)raft_net_store(net, 0);
@@ -118,7 +97,7 @@ static void raft_lone_voter_commits_its_old_entries_by_the_noop_of_the_new_term(
 
 static void raft_lone_voter_forgets_what_was_not_stored(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     (void)lead(net);
     (void)raft_net_propose(net, 0);
     (void)raft_net_propose(net, 0);
@@ -131,7 +110,7 @@ static void raft_lone_voter_forgets_what_was_not_stored(void **state)
 
 static void raft_lone_voter_keeps_its_lease_and_leadership_while_time_passes(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     struct raft *raft = lead(net);
     raft_net_pass(net, 100 * net->options.config.election_max_us);
     assert_true(raft_lease_valid(raft, raft_net_clock(net, 0)));
@@ -142,7 +121,7 @@ static void raft_lone_voter_keeps_its_lease_and_leadership_while_time_passes(voi
 
 static void raft_lone_voter_compacts_what_is_applied_and_stored(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     struct raft *raft = lead(net);
     for (int i = 0; i < 10; i++)
         (void)raft_net_propose(net, 0);
@@ -164,7 +143,7 @@ static void raft_lone_voter_compacts_what_is_applied_and_stored(void **state)
 
 static void raft_node_without_members_waits_to_be_taken_in(void **state)
 {
-    struct raft_net *net = form(state, 2, 1);
+    struct raft_net *net = form_slow(state, 2, 1);
     raft_net_pass(net, 100 * net->options.config.election_max_us);
     raft_net_tick(net, 1);
     assert_int_equal(raft_role(raft_net_raft(net, 1)), RAFT_FOLLOWER);
@@ -174,7 +153,7 @@ static void raft_node_without_members_waits_to_be_taken_in(void **state)
 
 static void raft_with_rows_lost_and_alone_never_campaigns(void **state)
 {
-    struct raft_net *net = form(state, 1, 1);
+    struct raft_net *net = form_slow(state, 1, 1);
     (void)lead(net);
     raft_net_crash(net, 0, 0);
     raft_net_lose_rows(net, 0);
@@ -186,7 +165,6 @@ static void raft_with_rows_lost_and_alone_never_campaigns(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(raft_lone_voter_campaigns_at_its_first_tick),
         TEST(raft_lone_voter_leads_only_when_its_vote_is_stored),
