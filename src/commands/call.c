@@ -98,8 +98,8 @@ static void remember(struct call *c, struct bytes key, uint64_t order, bool has_
 {
     if (c->found_count == CALL_FOUND_MAX)
         return;
-    c->found[c->found_count++] = (struct call_found){
-        .key = key, .order = order, .has_value = has_value, .object = object};
+    c->found[c->found_count++] =
+        (struct call_found){.key = key, .order = order, .has_value = has_value, .object = object};
 }
 
 /* A change may have moved any object that was remembered, under whichever argument. */

@@ -1,12 +1,12 @@
-/* One run of a command on a shard: what a command function may see and do. Commands know keys, values,
- * replies and the time of the log; they know nothing of rows, sockets, Raft or the clock.
+/* One run of a command on a shard: what a command function may see and do. Commands know keys,
+ * values, replies and the time of the log; they know nothing of rows, sockets, Raft or the clock.
  *
  * Rules for a command function:
  *   - check arguments and reply errors before changing anything ("an error changes nothing");
- *   - a pointer to an object is valid until the next function here that takes the same key or changes
- *     anything (a change may move the object);
- *   - versions for WATCH, keyspace events, dirty counts, expiry of what is found expired and the gate
- *     that the reply waits at are kept by these functions, not by commands. */
+ *   - a pointer to an object is valid until the next function here that takes the same key or
+ *     changes anything (a change may move the object);
+ *   - versions for WATCH, keyspace events, dirty counts, expiry of what is found expired and the
+ *     gate that the reply waits at are kept by these functions, not by commands. */
 #pragma once
 
 #include "base/bytes.h"
@@ -48,11 +48,11 @@ struct call {
     const struct command_table *table; /* all commands, for COMMAND; may be NULL for the others */
     struct reply reply;
     int database;
-    int64_t now_ms;  /* the time of the log for this run: wall-like, never runs backwards */
+    int64_t now_ms; /* the time of the log for this run: wall-like, never runs backwards */
     int64_t now_us;
     uint64_t random; /* a fresh random number for each run */
     bool in_transaction;
-    bool has_failed; /* an error reply was made */
+    bool has_failed;  /* an error reply was made */
     uint64_t changes; /* keys changed so far */
 
     /* The runner's; commands do not touch what follows. */
@@ -60,15 +60,15 @@ struct call {
     struct keyspace *keyspace; /* of the database */
     struct client *client;     /* the home's; only home commands know what it is */
     struct call_env *env;      /* what waits and what spans shards; exec/ */
-    uint64_t gate;             /* newest unapplied change the reply depends on: position, see hot.h */
+    uint64_t gate; /* newest unapplied change the reply depends on: position, see hot.h */
     struct call_found found[CALL_FOUND_MAX];
     int found_count;
     uint64_t entry_size_max; /* bytes an entry may take; call_reserve refuses beyond */
 };
 
 /* Errors. Each replies once and marks the call failed. The texts are those clients match on. */
-void call_error(struct call *c, const char *format, ...) PRINTF_LIKE(2, 3); /* "ERR …", with prefix */
-void call_error_syntax(struct call *c);      /* ERR syntax error */
+void call_error(struct call *c, const char *format, ...) PRINTF_LIKE(2, 3); /* with its prefix */
+void call_error_syntax(struct call *c);                                     /* ERR syntax error */
 void call_error_wrong_type(struct call *c);  /* WRONGTYPE Operation against a key holding … */
 void call_error_not_integer(struct call *c); /* ERR value is not an integer or out of range */
 void call_error_not_float(struct call *c);   /* ERR value is not a valid float */
@@ -76,9 +76,11 @@ void call_error_not_float(struct call *c);   /* ERR value is not a valid float *
 /* Arguments. On a bad value they reply the error named above and return false. */
 bool call_int(struct call *c, int position, int64_t *value);
 bool call_int_range(struct call *c, int position, int64_t min, int64_t max, int64_t *value,
-                    const char *error); /* error NULL: the "not an integer" text; else it replaces it */
+                    const char *error); /* replaces the "not an integer" text; NULL: that one */
 bool call_float(struct call *c, int position, long double *value);
-bool call_is_word(const struct call *c, int position, const char *word); /* without case; false past the end */
+
+/* Without case; false past the end. */
+bool call_is_word(const struct call *c, int position, const char *word);
 
 /* The object of a key, or NULL when there is none or it has expired (then its deletion is made part
  * of this run and the reply waits for it). Value loaded unless the command is CMD_HEAD_ONLY. */
@@ -92,28 +94,30 @@ struct object *call_find_head(struct call *c, struct bytes key);
 bool call_find_string(struct call *c, struct bytes key, struct object **object);
 
 /* Refuses, with an error reply and false, a change that would make a string longer than
- * proto-max-bulk-len or an entry larger than entry-max. Before the change; size is that of the value
- * to be written. */
+ * proto-max-bulk-len or an entry larger than entry-max. Before the change; size is that of the
+ * value to be written. */
 bool call_reserve(struct call *c, size_t size);
-bool call_check_string_size(struct call *c, uint64_t size); /* "string exceeds maximum allowed size (proto-max-bulk-len)" */
+
+/* The first of the two alone, for the size that a string will have after a change of a part. */
+bool call_check_string_size(struct call *c, uint64_t size);
 
 enum { CALL_KEEP_EXPIRE = -1, CALL_NO_EXPIRE = 0 };
 
-/* Sets key to a string whatever it was before. expire_ms: absolute, CALL_NO_EXPIRE, CALL_KEEP_EXPIRE.
- * A time that is not after now deletes the key instead. The value is copied. */
+/* Sets key to a string whatever it was before. expire_ms: absolute, CALL_NO_EXPIRE,
+ * CALL_KEEP_EXPIRE. A time that is not after now deletes the key instead. The value is copied. */
 void call_set_string(struct call *c, struct bytes key, struct bytes value, int64_t expire_ms);
 
 /* Changes a part of a string that exists (call_reserve first): [offset, offset+bytes.size), growing
  * with zero bytes when it lies beyond the end. Keeps the expiry. */
 void call_write_string(struct call *c, struct bytes key, size_t offset, struct bytes bytes);
 
-/* The key is a string: its value becomes the decimal of value. Keeps the expiry; cheap when it was one. */
+/* The key is a string: its value becomes the decimal of value. Keeps the expiry. */
 void call_set_int(struct call *c, struct bytes key, int64_t value);
 
 /* False when there was no such key. */
 bool call_delete(struct call *c, struct bytes key);
 
-/* The key exists. expire_ms: absolute or CALL_NO_EXPIRE; one that is not after now deletes the key. */
+/* The key exists. expire_ms: absolute or CALL_NO_EXPIRE; a time that is over deletes the key. */
 void call_set_expire(struct call *c, struct bytes key, int64_t expire_ms);
 
 /* `from` exists; `to` is replaced. Value and expiry go along; O(1) whatever the size. from ≠ to. */
@@ -125,27 +129,30 @@ void call_notify(struct call *c, char event_class, const char *event, struct byt
 
 int64_t call_expire_ms(const struct call *c, const struct object *object); /* 0: none */
 
-/* Time since the object was last used, to about a tenth of a second. Meant for CMD_NO_TOUCH commands:
- * in others it was used just now. */
+/* Time since the object was last used, to about a tenth of a second. Meant for CMD_NO_TOUCH
+ * commands: in others it was used just now. */
 int64_t call_idle_seconds(const struct call *c, const struct object *object);
 
-/* For commands that work on two databases (COPY, MOVE): what follows is done in `database`, in range.
- * Objects found before stay valid as long as nothing is changed. The command switches back. */
+/* For commands that work on two databases (COPY, MOVE): what follows is done in `database`, which
+ * is in range. Objects found before stay valid until something is changed. The command switches
+ * back. */
 void call_use_database(struct call *c, int database);
 
 /* ---- the runner's ---- */
 
 /* Whether the values of its keys, not only their heads, must be in memory for this run. */
-static inline bool call_needs_values(const struct command *command, const struct bytes *argv, int argc)
+static inline bool call_needs_values(const struct command *command, const struct bytes *argv,
+                                     int argc)
 {
     if (command->needs_values != NULL)
         return command->needs_values(argv, argc);
     return (command->flags & CMD_HEAD_ONLY) == 0;
 }
 
-/* Looks a key up ahead of the run and remembers the answer for it. False when it is cold: then *order
- * is its place and *object what memory has of it, or NULL. */
-bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *order, struct object **object);
+/* Looks a key up ahead of the run and remembers the answer for it. False when it is cold: then
+ * *order is its place and *object what memory has of it, or NULL. */
+bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *order,
+                struct object **object);
 
-/* The reply depends on everything that the shard shows now (counts, walks, a transaction refused). */
+/* The reply depends on everything that the shard shows now (counts, a transaction refused). */
 void call_depend_on_all(struct call *c);
