@@ -66,7 +66,7 @@ static void debug_object(struct call *c)
 {
     struct run *run = run_of(c);
     struct bytes key = c->argv[2];
-    struct exec_shard *es = &run->exec->shards[exec_shard_of_slot(run->exec, slot_of_key(key))];
+    struct exec_shard *es = &run->exec->shards[router_shard_of_slot(run->exec->shard_count, slot_of_key(key))];
     struct object *object = find_now(run, es, key);
     if (object == NULL) {
         call_error(c, "ERR no such key");
@@ -84,12 +84,6 @@ static void debug_object(struct call *c)
 }
 
 /* ---- RELOAD ---- */
-
-static void wait_a_turn(struct run *run)
-{
-    exec_make_ready(run->exec, run->request);
-    exec_yield(run);
-}
 
 static bool is_clean(const struct exec *exec)
 {
@@ -142,7 +136,7 @@ static void debug_reload(struct call *c)
         exec_close_entry(&exec->shards[id]);
     exec->wants_flush = true;
     while (!is_clean(exec))
-        wait_a_turn(run);
+        exec_wait_a_turn(run);
     exec->wants_flush = false;
     uint64_t errors = exec->counters.load_errors;
     bool is_ok = true;

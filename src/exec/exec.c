@@ -103,6 +103,7 @@ bool exec_new(struct exec **out, const struct exec_options *options, struct buf 
     exec->expires_actively = true;
     exec->env = (struct call_env){.await_key = await_key, .notify = notify};
     list_init(&exec->ready);
+    list_init(&exec->next_turn);
     list_init(&exec->stranded);
     exec_set_limits(exec, options->limits);
     *out = exec;
@@ -153,6 +154,8 @@ void exec_set_active_expiry(struct exec *exec, bool is_on)
 void exec_begin_turn(struct exec *exec, struct turn_time now)
 {
     exec->now = now;
+    while (!list_is_empty(&exec->next_turn))
+        exec_make_ready(exec, CONTAINER_OF(exec->next_turn.next, struct request, wait.link));
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
         es->now_us = shard_now_us(es->shard, now.boot_us, now.wall_us);
@@ -317,6 +320,11 @@ void exec_job_done(struct exec *exec, struct job *job)
 bool exec_has_work(const struct exec *exec)
 {
     return !list_is_empty(&exec->ready);
+}
+
+bool exec_waits_a_turn(const struct exec *exec)
+{
+    return !list_is_empty(&exec->next_turn);
 }
 
 bool exec_wants_flush(const struct exec *exec)

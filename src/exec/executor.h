@@ -48,6 +48,7 @@ void exec_job_done(struct exec *exec, struct job *job);        /* a done job of 
 bool exec_has_work(const struct exec *exec); /* something is ready: do not sleep */
 bool exec_is_settled(const struct exec *exec); /* nothing proposed is unapplied, no run, no load */
 
+bool exec_waits_a_turn(const struct exec *exec); /* a run looks again in the next turn: sleep briefly */
 bool exec_wants_flush(const struct exec *exec); /* flush now, whatever waits */
 
 /* DEBUG SET-ACTIVE-EXPIRE */

@@ -68,18 +68,19 @@ static void flushall_command(struct call *c)
         flush_databases(c, 0, HOT_DATABASES - 1);
 }
 
-static bool database_argument(struct call *c, int position, const char *not_a_number, int *database)
+/* Both must be numbers before either is held to the range. */
+static bool database_arguments(struct call *c, int *a, int *b)
 {
-    int64_t number;
-    if (!number_parse_i64(c->argv[position], &number) || number < INT32_MIN || number > INT32_MAX) {
-        call_error(c, "%s", not_a_number);
+    int64_t first, second;
+    if (!call_int_range(c, 1, INT32_MIN, INT32_MAX, &first, "ERR invalid first DB index") ||
+        !call_int_range(c, 2, INT32_MIN, INT32_MAX, &second, "ERR invalid second DB index"))
         return false;
-    }
-    if (number < 0 || number >= HOT_DATABASES) {
+    if (first < 0 || first >= HOT_DATABASES || second < 0 || second >= HOT_DATABASES) {
         call_error(c, "ERR DB index is out of range");
         return false;
     }
-    *database = (int)number;
+    *a = (int)first;
+    *b = (int)second;
     return true;
 }
 
@@ -99,8 +100,7 @@ static void swapdb_command(struct call *c)
 {
     struct exec *exec = run_of(c)->exec;
     int a, b;
-    if (!database_argument(c, 1, "ERR invalid first DB index", &a) ||
-        !database_argument(c, 2, "ERR invalid second DB index", &b))
+    if (!database_arguments(c, &a, &b))
         return;
     if (exec->shard_count > 1) {
         call_error(c, "ERR SWAPDB needs a server with one shard: it cannot be made atomic over several");

@@ -9,6 +9,7 @@
 #include "exec/fiber.h"
 #include "keyspace/hot.h"
 #include "os/worker.h"
+#include "router/router.h"
 #include "shard/shard.h"
 
 enum {
@@ -57,6 +58,7 @@ struct exec {
     struct log *log;
     struct fiber_pool *fibers;
     struct list ready;     /* requests to go on with */
+    struct list next_turn; /* and those that go on in the next turn */
     struct list stranded;  /* loads that could not start: LevelDB is not open, or the queue is full */
     struct turn_time now;
     struct prng prng;
@@ -93,12 +95,15 @@ struct load_waiter {
 
 /* ---- run.c: from a request to its reply ---- */
 void exec_make_ready(struct exec *exec, struct request *request);
+
+/* From inside a fiber: goes on in the next turn, for what nobody wakes it for (a flush, LevelDB being
+ * opened again). */
+void exec_wait_a_turn(struct run *run);
 void exec_wake_queue(struct exec_shard *es);
 void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *request);
 void exec_open_entry(struct exec_shard *es);
 void exec_close_entry(struct exec_shard *es);
 bool exec_shard_is_open(struct exec_shard *es);
-uint32_t exec_shard_of_slot(const struct exec *exec, uint16_t slot);
 
 /* From inside a fiber: gives way until exec_make_ready takes the request up again. */
 void exec_yield(struct run *run);

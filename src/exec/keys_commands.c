@@ -13,11 +13,9 @@ enum {
     RANDOM_TRIES = 16,
 };
 
-/* The shard of a run that has one to itself, else each in turn. */
 static uint64_t first_order_of(const struct exec *exec, uint32_t shard)
 {
-    uint32_t slot = (shard * SLOT_COUNT + exec->shard_count - 1) / exec->shard_count;
-    return (uint64_t)slot << 48;
+    return (uint64_t)router_first_slot(exec->shard_count, shard) << 48;
 }
 
 static bool is_alive(const struct call *c, const struct walked_key *key)
@@ -170,7 +168,7 @@ static void scan_command(struct call *c)
     if (!scan_arguments(c, &scan))
         return;
     uint64_t slot = scan.cursor >> 48;
-    uint32_t shard = exec_shard_of_slot(exec, (uint16_t)(slot % SLOT_COUNT));
+    uint32_t shard = router_shard_of_slot(exec->shard_count, (uint16_t)(slot % SLOT_COUNT));
     struct key_slice slice = {0};
     uint64_t next = 0;
     if (slot < SLOT_COUNT) {
@@ -263,7 +261,7 @@ static void randomkey_command(struct call *c)
         if (es == NULL)
             break;
         const struct keyspace *keyspace = es->hot->databases[c->database];
-        if (keyspace->is_complete && random_from_memory(c, keyspace, &prng))
+        if (es->holder == NULL && keyspace->is_complete && random_from_memory(c, keyspace, &prng))
             return;
         int found = random_from_rows(c, es, random_order(exec, es->id, &prng), &prng);
         if (found == 0)

@@ -3,16 +3,10 @@
 #include "base/mem.h"
 #include "base/prng.h"
 #include "exec/internal.h"
-#include "keyspace/slot.h"
 
 enum { KEYS_ON_STACK = 32 };
 
 /* ---- shards ---- */
-
-uint32_t exec_shard_of_slot(const struct exec *exec, uint16_t slot)
-{
-    return (uint32_t)slot * exec->shard_count / SLOT_COUNT;
-}
 
 /* L9: the one place that decides whether replies that have no entry to wait for may leave. A lone
  * voter's lease always covers them once its own no-op is applied. */
@@ -283,6 +277,12 @@ static enum exec_result run_on_fiber(struct exec *exec, struct exec_shard *es, s
     run->fiber = fiber_new(exec->fibers, run_main, run);
     request->wait.run = run;
     return resume(run);
+}
+
+void exec_wait_a_turn(struct run *run)
+{
+    list_push_back(&run->exec->next_turn, &run->request->wait.link);
+    exec_yield(run);
 }
 
 void exec_depend(struct run *run, const struct exec_shard *es, uint64_t index)

@@ -1,8 +1,8 @@
 /* EXEC: one request, one shard, one entry. And where requests go. */
-#include "base/mem.h"
 #include "exec/internal.h"
 #include "keyspace/slot.h"
 #include "keyspace/watch.h"
+#include "router/router.h"
 
 enum { KEYS_ON_STACK = 32 };
 
@@ -19,30 +19,6 @@ bool exec_has_write(const struct request *request)
 
 /* ---- routing ---- */
 
-#define NO_SHARD UINT32_MAX
-
-/* False when the keys of the command lie in another shard than *shard (NO_SHARD: none seen yet). */
-static bool route_keys(const struct exec *exec, const struct command *command, const struct bytes *argv,
-                       int argc, uint32_t *shard)
-{
-    struct command_key stack[KEYS_ON_STACK];
-    struct command_key *keys = stack;
-    int count = command_keys(command, argv, argc, stack, KEYS_ON_STACK);
-    if (count > KEYS_ON_STACK) {
-        keys = mem_alloc((size_t)count * sizeof(*keys));
-        count = command_keys(command, argv, argc, keys, count);
-    }
-    bool is_one = true;
-    for (int i = 0; i < count && is_one; i++) {
-        uint32_t at = exec_shard_of_slot(exec, slot_of_key(argv[keys[i].position]));
-        is_one = *shard == NO_SHARD || *shard == at;
-        *shard = at;
-    }
-    if (keys != stack)
-        mem_free(keys);
-    return is_one;
-}
-
 /* Sees to watched keys as to declared ones: a transaction is one shard's. */
 struct watch_route {
     const struct exec *exec;
@@ -54,9 +30,7 @@ static void route_watch(void *context, int database, struct bytes key)
 {
     struct watch_route *route = context;
     (void)database;
-    uint32_t at = exec_shard_of_slot(route->exec, slot_of_key(key));
-    route->is_one = route->is_one && (route->shard == NO_SHARD || route->shard == at);
-    route->shard = at;
+    route->is_one = route->is_one && router_add_key(route->exec->shard_count, key, &route->shard);
 }
 
 static bool route_queue(const struct exec *exec, const struct request *request, uint32_t *shard)
@@ -66,7 +40,7 @@ static bool route_queue(const struct exec *exec, const struct request *request, 
         uint32_t spans = CMD_ALL_SHARDS | CMD_WRITE;
         if ((queued->command->flags & spans) == spans) /* would be an entry in each shard */
             return false;
-        if (!route_keys(exec, queued->command, queued->argv, queued->argc, shard))
+        if (!router_add_command(exec->shard_count, queued->command, queued->argv, queued->argc, shard))
             return false;
     }
     struct watch_route route = {exec, *shard, true};
@@ -83,11 +57,12 @@ enum route_result exec_route(struct exec *exec, struct request *request, uint32_
         return ROUTE_ALL;
     if (exec->shard_count == 1)
         return ROUTE_ONE;
-    *shard = NO_SHARD;
+    *shard = ROUTER_NONE;
     bool is_one = request->queue != NULL
                       ? route_queue(exec, request, shard)
-                      : route_keys(exec, request->command, request->argv, request->argc, shard);
-    if (*shard == NO_SHARD)
+                      : router_add_command(exec->shard_count, request->command, request->argv,
+                                           request->argc, shard);
+    if (*shard == ROUTER_NONE)
         *shard = 0;
     return is_one ? ROUTE_ONE : ROUTE_CROSS_SLOT;
 }
@@ -199,7 +174,7 @@ void exec_transaction_main(struct run *run)
 void exec_watch(struct exec *exec, struct watch_set *set, int database, struct bytes key)
 {
     uint16_t slot = slot_of_key(key);
-    struct exec_shard *es = &exec->shards[exec_shard_of_slot(exec, slot)];
+    struct exec_shard *es = &exec->shards[router_shard_of_slot(exec->shard_count, slot)];
     struct keyspace *keyspace = es->hot->databases[database];
     const struct object *object = table_find(&keyspace->table, hot_order(es->hot, slot, key), key);
     bool was_expired = object != NULL && object_is_present(object) && object->has_expire &&

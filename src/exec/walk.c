@@ -9,18 +9,14 @@ void walk_rows_free(struct walk_rows *result)
     buf_free(&result->next);
 }
 
-/* LevelDB is closed for a moment after an error, or the readers are busy: another turn. */
-static void wait_a_turn(struct run *run)
-{
-    exec_make_ready(run->exec, run->request);
-    exec_yield(run);
-}
-
 void exec_walk_begin(struct walk *walk, struct run *run, struct exec_shard *es, struct bytes from,
                      struct bytes to, size_t rows_max)
 {
     struct store *store = shard_fsm(es->shard)->store;
     for (;;) {
+        /* A transaction that waits in the middle has the shard: half of it must not be seen. */
+        while (es->holder != NULL && es->holder != run)
+            exec_wait_a_turn(run);
         *walk = (struct walk){.run = run, .es = es};
         walk->read.from = from;
         walk->read.to = to;
@@ -33,7 +29,7 @@ void exec_walk_begin(struct walk *walk, struct run *run, struct exec_shard *es, 
             (void)store_read_end(store, &walk->read);
         }
         store_read_fini(&walk->read);
-        wait_a_turn(run);
+        exec_wait_a_turn(run);
     }
 }
 

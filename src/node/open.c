@@ -362,8 +362,9 @@ static void drain(struct node *node)
         node_take_done_jobs(node);
         while (exec_take_done(node->exec) != NULL)
             continue;
-        if (jobs_inside(node) == 0 && !exec_has_work(node->exec))
+        if (jobs_inside(node) == 0 && !exec_has_work(node->exec) && !exec_waits_a_turn(node->exec))
             return;
+        exec_begin_turn(node->exec, node->now);
         if (node->options.has_threads)
             (void)usleep(ROUND_US);
     }

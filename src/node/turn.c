@@ -6,6 +6,7 @@
 
 enum {
     WAIT_MAX_US = 100000,
+    WAIT_SHORT_US = 1000,
     FLUSH_SHARE_MIN = 1 << 20,
 };
 
@@ -26,7 +27,8 @@ static int64_t wait_us(struct node *node)
         if (deadline - node->now.boot_us < (uint64_t)wait)
             wait = (int64_t)(deadline - node->now.boot_us);
     }
-    return node->stopping != NODE_NOT_STOPPING && wait > 1000 ? 1000 : wait;
+    bool is_short = node->stopping != NODE_NOT_STOPPING || exec_waits_a_turn(node->exec);
+    return is_short && wait > WAIT_SHORT_US ? WAIT_SHORT_US : wait;
 }
 
 struct net_events node_poll(struct node *node, bool may_wait)
