@@ -133,7 +133,7 @@ void output_sent(struct output *output, size_t size)
     output->start += output->head;
     output->head = 0;
     buf_clear(&output->buf);
-    if (output->buf.capacity > OUTPUT_KEPT_MAX)
+    if (output->buf.capacity <= OUTPUT_STEP || output->buf.capacity > OUTPUT_KEPT_MAX)
         buf_free(&output->buf);
 }
 

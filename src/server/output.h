@@ -19,8 +19,8 @@
 #include "exec/exec.h"
 
 enum {
-    OUTPUT_STEP = 16 * 1024,      /* first allocation; then doubling */
-    OUTPUT_KEPT_MAX = 64 * 1024,  /* a larger buffer is given back as soon as it is empty */
+    OUTPUT_STEP = 16 * 1024,      /* first allocation; then doubling. Given back when empty */
+    OUTPUT_KEPT_MAX = 64 * 1024,  /* buffers between the two are kept until the client idles */
     OUTPUT_MARKS_FULL = 8 * 1024, /* so many marks count as a full output: 256 KiB of them */
 };
 

@@ -2,8 +2,10 @@
 
 #include <ctype.h>
 
+#include "base/mem.h"
 #include "server/state.h"
 #include "server/transaction_commands.h"
+#include "types/object.h"
 
 enum { SHOWN_MAX = 128 }; /* bytes of a client's words that an error repeats */
 
@@ -20,6 +22,24 @@ static bool may_debug(const struct client *client)
     UNREACHABLE();
 }
 
+/* Keys above the limit must not get as far as memory, which asserts it (L11). Only requests with a
+ * large argument are looked at. */
+static bool has_long_key(const struct command *command, const struct request *request)
+{
+    struct command_key some[16], *keys = some;
+    int count = command_keys(command, request->argv, request->argc, keys, COUNT_OF(some));
+    if (count > (int)COUNT_OF(some)) {
+        keys = mem_alloc((size_t)count * sizeof(*keys));
+        count = command_keys(command, request->argv, request->argc, keys, count);
+    }
+    bool is_long = false;
+    for (int i = 0; i < count && !is_long; i++)
+        is_long = request->argv[keys[i].position].size > OBJECT_KEY_MAX;
+    if (keys != some)
+        mem_free(keys);
+    return is_long;
+}
+
 static enum refusal_reason find_reason(const struct refusal *refusal, const struct client *client)
 {
     const struct command *command = refusal->command;
@@ -34,6 +54,8 @@ static enum refusal_reason find_reason(const struct refusal *refusal, const stru
         return REFUSAL_AUTH;
     if (client->transaction != NULL && (command->flags & CMD_NO_MULTI) != 0)
         return REFUSAL_NO_MULTI;
+    if (client->has_large_argument && has_long_key(command, &client->request))
+        return REFUSAL_LONG_KEY;
     return REFUSAL_NONE;
 }
 
@@ -123,6 +145,9 @@ static void append_text(struct buf *out, const struct refusal *refusal, const st
         break;
     case REFUSAL_NO_MULTI:
         buf_append_string(out, "Command not allowed inside a transaction");
+        break;
+    case REFUSAL_LONG_KEY:
+        buf_printf(out, "key is longer than %d bytes", OBJECT_KEY_MAX);
         break;
     }
 }

@@ -12,6 +12,7 @@ enum refusal_reason {
     REFUSAL_DEBUG,    /* enable-debug-command */
     REFUSAL_AUTH,     /* a password is asked for */
     REFUSAL_NO_MULTI, /* not inside a transaction */
+    REFUSAL_LONG_KEY, /* above OBJECT_KEY_MAX */
 };
 
 struct refusal {

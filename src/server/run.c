@@ -7,6 +7,7 @@
 #include "server/slowlog_commands.h"
 #include "server/state.h"
 #include "server/transaction_commands.h"
+#include "types/object.h"
 
 enum { ARGV_MIN = 16, ARGV_KEPT_MAX = 1024, QUERY_KEPT_MAX = 64 * 1024 };
 
@@ -31,8 +32,13 @@ static void set_arguments(struct client *client, const uint8_t *base)
         client->argv_capacity = count < ARGV_MIN ? ARGV_MIN : count;
         client->argv = mem_alloc(client->argv_capacity * sizeof(*client->argv));
     }
-    for (uint32_t i = 0; i < count; i++)
+    size_t size_max = 0;
+    for (uint32_t i = 0; i < count; i++) {
         client->argv[i] = resp_parser_arg(parser, base, i);
+        if (client->argv[i].size > size_max)
+            size_max = client->argv[i].size;
+    }
+    client->has_large_argument = size_max > OBJECT_KEY_MAX;
     client->request.argv = client->argv;
     client->request.argc = (int)count;
     client->request.command = NULL;
@@ -343,4 +349,6 @@ void client_run(struct client *client)
     client_output_changed(client);
     if (!client->is_reading)
         client_update_interest(client);
+    if (client->query.size == 0 && client->query.capacity <= CLIENT_LIGHT_SIZE)
+        buf_free(&client->query);
 }

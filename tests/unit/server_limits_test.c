@@ -227,25 +227,73 @@ static const char *field(struct fixture *f, const char *command, const char *nam
     return at + strlen(name);
 }
 
-static void an_idle_client_gives_its_buffers_back(void **state)
+static uint64_t clients_memory(struct fixture *f)
+{
+    return strtoull(field(f, "info memory\r\n", "mem_clients_normal:"), NULL, 10);
+}
+
+static void a_client_that_asks_one_thing_at_a_time_keeps_no_buffers(void **state)
 {
     struct fixture *f = *state;
-    struct client *others[50];
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
+    enum { OTHERS = 50 };
+    struct client *others[OTHERS];
+    uint64_t alone = clients_memory(f);
+    for (int i = 0; i < OTHERS; i++) {
         others[i] = server_client_new(f->box.server);
         BOX_EXPECT(&f->box, others[i], "set a 1\r\nget a\r\n", "+OK\r\n$1\r\n1\r\n");
     }
-    uint64_t busy = strtoull(field(f, "info memory\r\n", "mem_clients_normal:"), NULL, 10);
-    assert_true(busy > COUNT_OF(others) * 16384);
+    assert_true(clients_memory(f) - alone < OTHERS * 3 * 1024);
+    for (int i = 0; i < OTHERS; i++)
+        server_client_free(others[i]);
+}
+
+static void a_pipelining_client_keeps_its_buffers_until_it_idles(void **state)
+{
+    struct fixture *f = *state;
+    struct client *other = server_client_new(f->box.server);
+    uint64_t alone = clients_memory(f);
+    feed_repeated(other, "ping\r\n", 5000);
+    for (int i = 0; i < 5; i++)
+        box_turn(&f->box);
+    assert_int_equal(strlen(box_take(&f->box, other)), 5000 * 7);
+    assert_true(clients_memory(f) - alone > 64 * 1024);
     box_sleep(&f->box, 2500);
     box_sleep(&f->box, 200);
-    uint64_t idle = strtoull(field(f, "info memory\r\n", "mem_clients_normal:"), NULL, 10);
-    uint64_t own = 64 * 1024; /* the one who asks */
-    assert_true(idle < COUNT_OF(others) * 3 * 1024 + own);
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
-        BOX_EXPECT(&f->box, others[i], "get a\r\n", "$1\r\n1\r\n");
-        server_client_free(others[i]);
+    assert_true(clients_memory(f) - alone < 3 * 1024);
+    BOX_EXPECT(&f->box, other, "get a\r\n", "$-1\r\n");
+    server_client_free(other);
+}
+
+static void a_key_may_have_64_kib_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text = {0};
+    const char *refused = "-ERR key is longer than 65536 bytes\r\n";
+    for (int size = 65535; size <= 65537; size++) {
+        buf_clear(&text);
+        buf_printf(&text, "*3\r\n$5\r\nwatch\r\n$1\r\na\r\n$%d\r\n%0*d\r\n", size, size, 7);
+        buf_append_u8(&text, 0);
+        EXPECT(f, (const char *)text.data, size > 65536 ? refused : "+OK\r\n");
+        buf_clear(&text);
+        buf_printf(&text, "*2\r\n$4\r\necho\r\n$%d\r\n%0*d\r\n", size, size, 7);
+        buf_append_u8(&text, 0);
+        assert_int_equal(box_ask(&f->box, f->client, (const char *)text.data)[0], '$');
     }
+    buf_free(&text);
+}
+
+static void a_long_key_among_many_is_found(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text = {0};
+    buf_append_string(&text, "*102\r\n$5\r\nwatch\r\n");
+    for (int i = 0; i < 100; i++)
+        buf_append_string(&text, "$1\r\nk\r\n");
+    buf_printf(&text, "$65537\r\n%065537d\r\n", 7);
+    buf_append_u8(&text, 0);
+    EXPECT(f, (const char *)text.data, "-ERR key is longer than 65536 bytes\r\n");
+    assert_true(list_is_empty(&f->box.exec->watches));
+    buf_free(&text);
 }
 
 static void half_a_request_survives_idling(void **state)
@@ -324,7 +372,10 @@ int main(void)
         FIXTURE_TEST(a_protocol_error_is_answered_after_what_came_before_it),
         FIXTURE_TEST(protocol_errors_have_redis_s_texts),
         FIXTURE_TEST(empty_requests_are_skipped),
-        FIXTURE_TEST(an_idle_client_gives_its_buffers_back),
+        FIXTURE_TEST(a_client_that_asks_one_thing_at_a_time_keeps_no_buffers),
+        FIXTURE_TEST(a_pipelining_client_keeps_its_buffers_until_it_idles),
+        FIXTURE_TEST(a_key_may_have_64_kib_and_no_more),
+        FIXTURE_TEST(a_long_key_among_many_is_found),
         FIXTURE_TEST(half_a_request_survives_idling),
         FIXTURE_TEST(idle_clients_are_closed_after_timeout_and_not_before),
         FIXTURE_TEST(without_timeout_nobody_is_closed),
