@@ -110,6 +110,8 @@ void reply_error(struct reply *reply, const char *format, ...)
     va_end(args);
     ASSERT(printed > 0);
     size_t size = printed > REPLY_ERROR_MAX ? REPLY_ERROR_MAX : (size_t)printed;
+    while (size > 1 && (at[size] == '\r' || at[size] == '\n'))
+        size--;
     for (size_t i = 1; i <= size; i++) {
         if (at[i] == '\r' || at[i] == '\n')
             at[i] = ' ';

@@ -11,8 +11,12 @@ struct copy_options {
 static bool parse_database(struct call *c, int at, int *database)
 {
     int64_t value;
-    if (!call_int_range(c, at, INT32_MIN, INT32_MAX, &value, NULL))
+    if (!call_int(c, at, &value))
         return false;
+    if (value < INT32_MIN || value > INT32_MAX) {
+        call_error(c, "ERR value is out of range, value must between -2147483648 and 2147483647");
+        return false;
+    }
     if (value < 0 || value >= HOT_DATABASES) {
         call_error(c, "ERR DB index is out of range");
         return false;
