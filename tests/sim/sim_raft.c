@@ -31,13 +31,14 @@ enum {
 
 /* Drawn per seed. Chances are per million, of a message or of an action slot. */
 struct sim_options {
-    uint32_t drop, duplicate, slow, restart_at_once, leader_bias, link_bias;
+    uint32_t drop, duplicate, slow, restart_at_once, leader_bias, link_bias, ambush;
     uint64_t delay_max_us, slow_max_us, store_max_us;
     uint64_t action_us;
     uint32_t propose, read, partition, heal, crash, restart, change, transfer, compact, apply;
     uint32_t lose_rows, lose_promises, unreachable, electable;
     uint32_t drift_ppm;
     uint32_t actions;
+    uint32_t voters; /* 0: drawn with the net */
 };
 
 struct sim {
@@ -46,6 +47,8 @@ struct sim {
     struct sim_options options;
     uint64_t action_due_us;
     uint32_t actions_left;
+    raft_term watched_term;                              /* the newest with a leader */
+    uint64_t ambush_due_us;                              /* UINT64_MAX: none */
     bool is_cut[RAFT_NET_NODES_MAX][RAFT_NET_NODES_MAX]; /* from, to */
     bool is_healthy;                                     /* liveness phase */
     uint64_t events;
@@ -90,6 +93,7 @@ static struct sim_options draw_options(struct prng *prng)
         .slow_max_us = draw_of(prng, slows, COUNT_OF(slows)),
         .leader_bias = draw_rate(prng, 800000),
         .link_bias = draw_rate(prng, 800000),
+        .ambush = draw_rate(prng, 800000),
         .restart_at_once = draw_rate(prng, MILLION),
         .store_max_us = draw_of(prng, stores, COUNT_OF(stores)),
         .action_us = draw_of(prng, slots, COUNT_OF(slots)),
@@ -116,7 +120,7 @@ static struct sim_options without_faults(struct sim_options options)
 {
     options.drop = options.duplicate = options.slow = options.partition = options.crash = 0;
     options.change = options.transfer = options.compact = options.unreachable = 0;
-    options.lose_rows = options.lose_promises = options.electable = 0;
+    options.lose_rows = options.lose_promises = options.electable = options.ambush = 0;
     options.delay_max_us = options.store_max_us = 2000;
     options.action_us = 5000;
     options.actions = 400;
@@ -128,13 +132,14 @@ static struct sim_options without_faults(struct sim_options options)
 static struct sim_options draw_theme(struct prng *prng, struct sim_options options)
 {
     static const uint64_t rates[] = {10000, 25000, 60000};
+    static const uint64_t delays[] = {5000, 15000, 40000};
     struct sim_options theme = without_faults(options);
-    switch (prng_below(prng, 8)) {
+    switch (prng_below(prng, 6)) {
     case 0:
     case 1: /* who may believe to lead: few writes, so that who is cut off can still win */
         theme.propose = 5000;
         theme.read = 300000;
-        theme.link_bias = 800000;
+        theme.link_bias = prng_chance(prng, 500000) ? 800000 : 0;
         theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
         theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
         theme.slow = (uint32_t)prng_below(prng, 400000);
@@ -145,18 +150,27 @@ static struct sim_options draw_theme(struct prng *prng, struct sim_options optio
         return theme;
     case 2: /* whose entries survive: leaders come and go with entries on few disks */
         theme.propose = 50000;
-        theme.delay_max_us = 15000;
+        theme.delay_max_us = draw_of(prng, delays, COUNT_OF(delays));
+        theme.ambush = 800000;
+        theme.actions = 1000; /* it takes four leaders to overwrite what one committed wrongly */
+        theme.voters = 3;     /* two more mean two more that must miss what was written */
+        theme.leader_bias = 600000;
+        theme.drop = draw_rate(prng, 300000);
         theme.crash = draw_rate(prng, 50000);
-        theme.restart = 100000;
-        theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.restart = 200000;
+        theme.partition = 10000;
         theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
         return theme;
-    case 3: /* whose majority counts */
+    case 3: /* whose majority counts: changes on their way while leaders come and go */
         theme.propose = 5000;
-        theme.delay_max_us = 15000;
-        theme.change = 300000;
+        theme.delay_max_us = draw_of(prng, delays, COUNT_OF(delays));
+        theme.drop = draw_rate(prng, 300000);
+        theme.change = 900000;
+        theme.voters = 4; /* halves of an even number overlap least */
+        theme.leader_bias = 300000;
+        theme.ambush = 600000;
         theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
-        theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
+        theme.heal = 60000;
         theme.crash = draw_rate(prng, 50000);
         theme.restart_at_once = 500000;
         return theme;
@@ -169,7 +183,8 @@ static struct raft_net_options draw_net(struct prng *prng, const struct sim_opti
                                         uint64_t seed)
 {
     static const uint64_t sizes[] = {1, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5, 7};
-    uint32_t voters = (uint32_t)draw_of(prng, sizes, COUNT_OF(sizes));
+    uint32_t drawn = (uint32_t)draw_of(prng, sizes, COUNT_OF(sizes));
+    uint32_t voters = options->voters != 0 ? options->voters : drawn;
     uint32_t nodes = voters + (prng_chance(prng, 500000) ? (uint32_t)prng_below(prng, 3) : 0);
     struct raft_config config = raft_net_config();
     static const uint64_t entries[] = {1, 1, 2, RAFT_NET_ENTRIES_MAX};
@@ -352,10 +367,22 @@ static void cut_any_links(struct sim *sim)
             sim->is_cut[a][b] = prng_chance(&sim->prng, chance);
 }
 
+/* All, or those of one node. */
+static void heal_links(struct sim *sim)
+{
+    if (prng_chance(&sim->prng, 500000)) {
+        memset(sim->is_cut, 0, sizeof(sim->is_cut));
+        return;
+    }
+    uint32_t n = any_node(sim);
+    for (uint32_t b = 0; b < sim->net->node_count; b++)
+        sim->is_cut[n][b] = sim->is_cut[b][n] = false;
+}
+
 static void act_on_links(struct sim *sim)
 {
     if (prng_chance(&sim->prng, sim->options.heal))
-        memset(sim->is_cut, 0, sizeof(sim->is_cut));
+        heal_links(sim);
     if (!prng_chance(&sim->prng, sim->options.partition))
         return;
     uint32_t n = any_victim(sim);
@@ -502,11 +529,47 @@ static void act(struct sim *sim)
     give_up_installs(sim);
 }
 
+/* Leaders are struck soon after they won, when their log is on few disks: what goes wrong later
+ * begins there, and faults at any time rarely hit it. */
+static void lie_in_wait(struct sim *sim)
+{
+    int32_t leader = raft_net_leader(sim->net);
+    if (leader < 0 || raft_term_now(sim->net->nodes[leader].raft) <= sim->watched_term)
+        return;
+    sim->watched_term = raft_term_now(sim->net->nodes[leader].raft);
+    if (prng_chance(&sim->prng, sim->options.ambush))
+        sim->ambush_due_us =
+            sim->net->now_us + prng_below(&sim->prng, 6 * sim->options.delay_max_us);
+}
+
+static void strike(struct sim *sim)
+{
+    sim->ambush_due_us = UINT64_MAX;
+    int32_t leader = raft_net_leader(sim->net);
+    if (leader < 0)
+        return;
+    uint32_t n = (uint32_t)leader;
+    switch (prng_below(&sim->prng, 4)) {
+    case 0:
+        raft_net_crash(sim->net, n, (uint32_t)prng_below(&sim->prng, 3));
+        return;
+    case 1:
+        isolate(sim, n, true, prng_chance(&sim->prng, 500000));
+        return;
+    case 2:
+        cut_link(sim, n, any_node(sim));
+        return;
+    default:
+        isolate(sim, n, true, true);
+        return;
+    }
+}
+
 /* ---- the loop ---- */
 
 struct sim_event {
     uint64_t at_us;
-    enum { EVENT_ACT, EVENT_MESSAGE, EVENT_STORE, EVENT_WAKE } kind;
+    enum { EVENT_ACT, EVENT_AMBUSH, EVENT_MESSAGE, EVENT_STORE, EVENT_WAKE } kind;
     uint32_t which;
 };
 
@@ -519,6 +582,7 @@ static struct sim_event next_event(const struct sim *sim)
 {
     const struct raft_net *net = sim->net;
     struct sim_event next = {sim->action_due_us, EVENT_ACT, 0};
+    next = earlier(next, (struct sim_event){sim->ambush_due_us, EVENT_AMBUSH, 0});
     for (uint32_t i = 0; i < net->message_count; i++)
         next = earlier(next, (struct sim_event){net->messages[i].due_us, EVENT_MESSAGE, i});
     for (uint32_t n = 0; n < net->node_count; n++) {
@@ -542,6 +606,9 @@ static void run_event(struct sim *sim, void (*do_act)(struct sim *sim))
     case EVENT_ACT:
         do_act(sim);
         return;
+    case EVENT_AMBUSH:
+        strike(sim);
+        return;
     case EVENT_MESSAGE:
         deliver(sim, event.which);
         return;
@@ -560,6 +627,7 @@ static void heal(struct sim *sim)
 {
     struct raft_net *net = sim->net;
     sim->is_healthy = true;
+    sim->ambush_due_us = UINT64_MAX;
     net->options.applies_at_once = true;
     memset(sim->is_cut, 0, sizeof(sim->is_cut));
     for (uint32_t n = 0; n < net->node_count; n++) {
@@ -672,7 +740,7 @@ static void trace_options(const struct sim *sim, const struct raft_net_options *
 
 static uint64_t run_seed(struct raft_net *net, uint64_t seed, int mutant, bool is_traced)
 {
-    struct sim sim = {.net = net, .prng = prng_init(seed)};
+    struct sim sim = {.net = net, .prng = prng_init(seed), .ambush_due_us = UINT64_MAX};
     sim.options = draw_theme(&sim.prng, draw_options(&sim.prng));
     struct raft_net_options options = draw_net(&sim.prng, &sim.options, seed);
     options.config.mutant = mutant;
@@ -684,8 +752,10 @@ static uint64_t run_seed(struct raft_net *net, uint64_t seed, int mutant, bool i
         set_drift(&sim, n);
     sim.actions_left = sim.options.actions;
     sim.action_due_us = net->now_us + 2 * prng_below(&sim.prng, options.config.election_max_us);
-    while (sim.actions_left > 0)
+    while (sim.actions_left > 0) {
         run_event(&sim, act);
+        lie_in_wait(&sim);
+    }
     run_liveness(&sim);
     return sim.events;
 }
