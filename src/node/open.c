@@ -81,29 +81,26 @@ static bool make_dir(struct node *node, const char *path, struct buf *error)
     return false;
 }
 
+static bool list_has(struct node *node, const char *dir, const char *prefix)
+{
+    struct buf names = {0};
+    bool has = false;
+    (void)node->disk->ops->list_dir(node->disk, dir, &names);
+    for (size_t at = 0; at < names.size; at += strlen((const char *)names.data + at) + 1)
+        has |= strncmp((const char *)names.data + at, prefix, strlen(prefix)) == 0;
+    buf_free(&names);
+    return has;
+}
+
 static uint64_t nonzero(struct prng *prng)
 {
     uint64_t number = prng_next(prng);
     return number != 0 ? number : 1;
 }
 
-static bool dir_has_data(struct node *node, bool *has_data)
-{
-    struct buf names = {0};
-    enum disk_err err = node->disk->ops->list_dir(node->disk, node->config->dir, &names);
-    *has_data = false;
-    for (size_t at = 0; at < names.size; at += strlen((const char *)names.data + at) + 1) {
-        const char *name = (const char *)names.data + at;
-        *has_data |= strcmp(name, "wal") == 0 || strncmp(name, "shard-", 6) == 0;
-    }
-    buf_free(&names);
-    return err == DISK_OK;
-}
-
 static bool mint_identity(struct node *node, struct buf *error)
 {
-    bool has_data;
-    if (!dir_has_data(node, &has_data) || has_data) {
+    if (list_has(node, node->config->dir, "wal") || list_has(node, node->config->dir, "shard-")) {
         buf_printf(error, "%s/quoin.id: missing beside data: whose data this is cannot be told",
                    node->config->dir);
         return false;
@@ -152,12 +149,24 @@ static bool open_dir(struct node *node, struct buf *error)
 
 /* ---- recovery ---- */
 
+/* The log is made before the first shard: shards without a log have lost their promises (L4). Asked
+ * before opening the log, which would make a new one. */
+static bool log_is_gone(struct node *node, struct buf *error)
+{
+    if (!list_has(node, node->config->dir, "shard-") || list_has(node, node->wal_dir, ""))
+        return false;
+    buf_printf(error, "%s: the write-ahead log is gone, but shards are there: promises lost", node->wal_dir);
+    return true;
+}
+
 static bool open_wal(struct node *node, struct buf *error)
 {
     struct buf path = {0}, note = {0};
     buf_printf(&path, "%s/wal", node->config->dir);
     buf_append_u8(&path, 0);
     node->wal_dir = (char *)path.data;
+    if (log_is_gone(node, error))
+        return false;
     struct wal_options options = {
         .dir = node->wal_dir,
         .group_count = node->shard_count,
