@@ -4,7 +4,7 @@
 #include "server/state.h"
 
 enum {
-    QUERY_STEP = 16 * 1024,
+    QUERY_STEP = BUF_POOL_SIZE,
 
     QUERY_READ_MAX = 64 * 1024,         /* for one client in one turn, unless one read gives more */
     WRITE_MAX = 4 * 1024 * 1024,        /* the same for writing */
@@ -32,6 +32,7 @@ struct client *client_new(struct server *server)
     client->protocol = 2;
     client->is_authenticated = !server_has_password(server);
     client->request.client = client;
+    client->output.pool = &server->pool;
     init_links(client);
     list_push_back(&server->clients, &client->all_link);
     server->client_count++;
@@ -259,6 +260,8 @@ static size_t make_room(struct client *client)
 {
     struct buf *query = &client->query;
     ASSERT(client->request_state == REQUEST_NONE);
+    if (query->capacity == 0)
+        buf_pool_take(&client->server->pool, query);
     if (client->query_head > 0) {
         buf_consume(query, client->query_head);
         client->query_head = 0;

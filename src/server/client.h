@@ -34,15 +34,7 @@ enum reply_mode {
     REPLY_SKIP,      /* the request under way is not answered */
 };
 
-enum {
-    CLIENT_NAME_CACHE_SIZE = 16,
-
-    /* A buffer of this size is given back as soon as it is empty, so that the many clients who ask
-     * one thing at a time share a few warm buffers of the allocator's instead of owning two cold
-     * ones each (10.5 -> 1.6 KB per client); larger ones, of pipelines, are kept until the client
-     * idles. */
-    CLIENT_LIGHT_SIZE = OUTPUT_STEP,
-};
+enum { CLIENT_NAME_CACHE_SIZE = 16 };
 
 /* The command that the last request named, exactly as it was written: pipelines repeat themselves.
  */

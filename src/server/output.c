@@ -6,7 +6,7 @@ enum { MARKS_MIN = 16 };
 
 void output_free(struct output *output)
 {
-    buf_free(&output->buf);
+    buf_pool_give(output->pool, &output->buf);
     mem_free(output->marks);
     *output = (struct output){0};
 }
@@ -34,7 +34,7 @@ struct buf *output_begin(struct output *output)
         return &output->buf;
     compact(output);
     if (output->buf.capacity == 0)
-        (void)buf_reserve(&output->buf, OUTPUT_STEP);
+        buf_pool_take(output->pool, &output->buf);
     return &output->buf;
 }
 
@@ -134,7 +134,7 @@ void output_sent(struct output *output, size_t size)
     output->head = 0;
     buf_clear(&output->buf);
     if (output->buf.capacity <= OUTPUT_STEP || output->buf.capacity > OUTPUT_KEPT_MAX)
-        buf_free(&output->buf);
+        buf_pool_give(output->pool, &output->buf);
 }
 
 size_t output_memory(const struct output *output)

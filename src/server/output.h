@@ -17,9 +17,10 @@
 
 #include "base/buf.h"
 #include "exec/exec.h"
+#include "server/buf_pool.h"
 
 enum {
-    OUTPUT_STEP = 16 * 1024,      /* first allocation; then doubling. Given back when empty */
+    OUTPUT_STEP = BUF_POOL_SIZE,  /* first allocation; then doubling. Given back when empty */
     OUTPUT_KEPT_MAX = 64 * 1024,  /* buffers between the two are kept until the client idles */
     OUTPUT_MARKS_FULL = 8 * 1024, /* so many marks count as a full output: 256 KiB of them */
 };
@@ -29,8 +30,9 @@ struct output_mark {
     struct exec_gate gate;
 };
 
-/* Zero-initialised is ready. */
+/* Zero-initialised is ready; `pool` may be set then. */
 struct output {
+    struct buf_pool *pool; /* where memory comes from and goes to, or NULL */
     struct buf buf;
     size_t head;               /* bytes of buf that have left */
     uint64_t start;            /* stream position of buf.data[0] */

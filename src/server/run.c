@@ -349,6 +349,7 @@ void client_run(struct client *client)
     client_output_changed(client);
     if (!client->is_reading)
         client_update_interest(client);
-    if (client->query.size == 0 && client->query.capacity <= CLIENT_LIGHT_SIZE)
-        buf_free(&client->query);
+    /* A larger one, of a pipeline, is kept until the client idles. */
+    if (client->query.size == 0 && client->query.capacity == BUF_POOL_SIZE)
+        buf_pool_give(&server->pool, &client->query);
 }

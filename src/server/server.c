@@ -75,6 +75,7 @@ void server_free(struct server *server)
         client_destroy(CONTAINER_OF(server->ghosts.next, struct client, all_link));
     stats_fini(&server->stats);
     slowlog_fini(&server->slowlog);
+    buf_pool_free(&server->pool);
     mem_free(server);
 }
 

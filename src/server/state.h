@@ -46,6 +46,7 @@ struct server {
     bool is_listening;
     struct resp_limits limits;
 
+    struct buf_pool pool;
     struct list clients; /* by id */
     size_t client_count;
     uint64_t next_client_id;

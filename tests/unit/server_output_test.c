@@ -181,6 +181,46 @@ static void memory_comes_in_steps_and_goes_when_empty(void **state)
     assert_int_equal(memory_after_sending(OUTPUT_KEPT_MAX + 1), 0);
 }
 
+static void outputs_share_the_buffers_of_a_pool(void **state)
+{
+    (void)state;
+    struct buf_pool pool = {0};
+    struct output first = {.pool = &pool}, second = {.pool = &pool};
+    append(&first, "x");
+    output_finish(&first, NULL, 0);
+    const uint8_t *memory = first.buf.data;
+    output_sent(&first, 1);
+    assert_int_equal(pool.count, 1);
+    append(&second, "y");
+    assert_ptr_equal(second.buf.data, memory);
+    assert_int_equal(pool.count, 0);
+    output_free(&second);
+    assert_int_equal(pool.count, 1);
+    output_free(&first);
+    buf_pool_free(&pool);
+}
+
+static void a_pool_keeps_so_many_buffers_and_no_more(void **state)
+{
+    (void)state;
+    struct buf_pool pool = {0};
+    struct buf bufs[BUF_POOL_SPARES_MAX + 1] = {{0}};
+    for (size_t i = 0; i < COUNT_OF(bufs); i++)
+        buf_pool_take(&pool, &bufs[i]);
+    for (size_t i = 0; i < COUNT_OF(bufs); i++) {
+        buf_pool_give(&pool, &bufs[i]);
+        assert_int_equal(pool.count, i < BUF_POOL_SPARES_MAX ? i + 1 : BUF_POOL_SPARES_MAX);
+        assert_null(bufs[i].data);
+    }
+    struct buf grown = {0};
+    buf_pool_free(&pool);
+    buf_pool_take(&pool, &grown);
+    (void)buf_extend(&grown, BUF_POOL_SIZE + 1);
+    buf_pool_give(&pool, &grown); /* another size is not kept */
+    assert_int_equal(pool.count, 0);
+    assert_null(grown.data);
+}
+
 static void a_buffer_that_is_never_empty_does_not_grow_for_ever(void **state)
 {
     (void)state;
@@ -323,6 +363,8 @@ int main(void)
         cmocka_unit_test(a_dropped_reply_leaves_no_byte_and_no_mark),
         cmocka_unit_test(a_reply_under_way_does_not_move_while_others_leave),
         cmocka_unit_test(memory_comes_in_steps_and_goes_when_empty),
+        cmocka_unit_test(outputs_share_the_buffers_of_a_pool),
+        cmocka_unit_test(a_pool_keeps_so_many_buffers_and_no_more),
         cmocka_unit_test(a_buffer_that_is_never_empty_does_not_grow_for_ever),
         cmocka_unit_test(what_leaves_is_what_the_model_says),
     };
