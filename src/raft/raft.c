@@ -137,7 +137,9 @@ void raft_become_follower(struct raft *raft, raft_term term, raft_node leader)
     raft_set_role(raft, RAFT_FOLLOWER);
     raft->leader = leader;
     raft->matched = raft->commit; /* all that is known to equal a new leader's log */
-    raft->acked = 0;
+    /* Not volunteered: it would end the leader's probing at our commit, and everything behind that
+     * would be sent again. */
+    raft->acked = raft->matched;
     raft->ack_due = false;
     raft->offer_from = 0;
 }
