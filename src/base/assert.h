@@ -18,6 +18,7 @@ _Noreturn void assert_fail(const char *file, int line, const char *function, con
 #define UNREACHABLE() assert_fail(__FILE__, __LINE__, __func__, "unreachable")
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-#define MUST_USE __attribute__((warn_unused_result))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define MUST_USE               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))

@@ -22,8 +22,7 @@ uint8_t *buf_extend(struct buf *buf, size_t more);
 
 void buf_append(struct buf *buf, struct bytes bytes);
 void buf_append_string(struct buf *buf, const char *text);
-void buf_printf(struct buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Removes the first `count` bytes, moving the rest down. O(rest). */
 void buf_consume(struct buf *buf, size_t count);

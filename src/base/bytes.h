@@ -48,5 +48,6 @@ static inline bool bytes_is_word(struct bytes a, const char *word)
 
 static inline bool bytes_start_with(struct bytes a, struct bytes prefix)
 {
-    return a.size >= prefix.size && (prefix.size == 0 || memcmp(a.data, prefix.data, prefix.size) == 0);
+    return a.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(a.data, prefix.data, prefix.size) == 0);
 }

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);                                  /* undefined content; size > 0 */
-void *mem_zero(size_t size);                                   /* zeroed; size > 0 */
-void *mem_realloc(void *pointer, size_t size);                 /* NULL allocates; size > 0 */
-void mem_free(void *pointer);                                  /* NULL is legal */
-size_t mem_size(const void *pointer);                          /* bytes really taken, 0 for NULL */
+void *mem_alloc(size_t size);                  /* undefined content; size > 0 */
+void *mem_zero(size_t size);                   /* zeroed; size > 0 */
+void *mem_realloc(void *pointer, size_t size); /* NULL allocates; size > 0 */
+void mem_free(void *pointer);                  /* NULL is legal */
+size_t mem_size(const void *pointer);          /* bytes really taken, 0 for NULL */

@@ -60,7 +60,8 @@ bool entry_is_valid(uint8_t kind, struct bytes payload)
         return payload.size == 0;
     case ENTRY_ROWS:
         return payload.size >= ENTRY_STAMP_SIZE &&
-               rows_are_valid(bytes_of(payload.data + ENTRY_STAMP_SIZE, payload.size - ENTRY_STAMP_SIZE));
+               rows_are_valid(
+                   bytes_of(payload.data + ENTRY_STAMP_SIZE, payload.size - ENTRY_STAMP_SIZE));
     case ENTRY_MEMBERS:
         return true;
     default:

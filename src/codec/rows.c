@@ -32,12 +32,14 @@ enum rows_err rows_next(struct bytes *rest, struct row *row)
     size_t value_size = get_le32(rest->data + 5);
     if (op < ROW_PUT || op > ROW_DELETE || key_size == 0 || key_size > ROWS_KEY_MAX)
         return ROWS_BAD;
-    if (rest->size - ROWS_HEADER_SIZE < key_size + value_size || (op == ROW_DELETE && value_size > 0))
+    if (rest->size - ROWS_HEADER_SIZE < key_size + value_size ||
+        (op == ROW_DELETE && value_size > 0))
         return ROWS_BAD;
     const uint8_t *key = rest->data + ROWS_HEADER_SIZE;
     row->op = (enum row_op)op;
     row->key = bytes_of(key, key_size);
     row->value = bytes_of(key + key_size, value_size);
-    *rest = bytes_of(key + key_size + value_size, rest->size - ROWS_HEADER_SIZE - key_size - value_size);
+    *rest = bytes_of(key + key_size + value_size,
+                     rest->size - ROWS_HEADER_SIZE - key_size - value_size);
     return ROWS_OK;
 }

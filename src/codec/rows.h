@@ -4,7 +4,8 @@
  *   row   := op:u8 key_size:le32 value_size:le32 key value        (value_size 0 in a delete)
  *   op    := 1 put | 2 put of a key that did not exist before | 3 delete
  *
- * Op 2 is op 1 for the store; the keyspace's filter counts on it. Key at most ROWS_KEY_MAX bytes. */
+ * Op 2 is op 1 for the store; the keyspace's filter counts on it. Key at most ROWS_KEY_MAX bytes.
+ */
 #pragma once
 
 #include "base/assert.h"
@@ -39,5 +40,6 @@ void rows_append(struct buf *out, enum row_op op, struct bytes key, struct bytes
  * until the buffer grows). */
 uint8_t *rows_append_space(struct buf *out, enum row_op op, struct bytes key, size_t value_size);
 
-/* Takes the first row off *rest; row borrows from it. On ROWS_END and ROWS_BAD rest is unchanged. */
+/* Takes the first row off *rest; row borrows from it. On ROWS_END and ROWS_BAD rest is unchanged.
+ */
 MUST_USE enum rows_err rows_next(struct bytes *rest, struct row *row);

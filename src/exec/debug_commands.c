@@ -33,7 +33,8 @@ static const char *encoding_name(const struct object *object)
     enum { EMBSTR_SIZE_MAX = 44 }; /* what Redis calls embstr */
     if (object->encoding == ENCODING_INT)
         return "int";
-    return object->encoding == ENCODING_EMBEDDED && object->value_size <= EMBSTR_SIZE_MAX ? "embstr" : "raw";
+    return object->encoding == ENCODING_EMBEDDED && object->value_size <= EMBSTR_SIZE_MAX ? "embstr"
+                                                                                          : "raw";
 }
 
 static void wait_for_load(struct run *run, struct load *load)
@@ -66,7 +67,8 @@ static void debug_object(struct call *c)
 {
     struct run *run = run_of(c);
     struct bytes key = c->argv[2];
-    struct exec_shard *es = &run->exec->shards[router_shard_of_slot(run->exec->shard_count, slot_of_key(key))];
+    struct exec_shard *es =
+        &run->exec->shards[router_shard_of_slot(run->exec->shard_count, slot_of_key(key))];
     struct object *object = find_now(run, es, key);
     if (object == NULL) {
         call_error(c, "ERR no such key");
@@ -76,10 +78,11 @@ static void debug_object(struct call *c)
     char scratch[STRING_INT_TEXT_MAX];
     char text[256];
     uint64_t idle_ms = (uint64_t)(es->hot->clock - object->access) * IDLE_UNIT_MS;
-    (void)snprintf(text, sizeof(text),
-                   "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%llu",
-                   (void *)object, encoding_name(object), string_value(object, scratch).size,
-                   object->access, (unsigned long long)(idle_ms / 1000));
+    (void)snprintf(
+        text, sizeof(text),
+        "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%llu",
+        (void *)object, encoding_name(object), string_value(object, scratch).size, object->access,
+        (unsigned long long)(idle_ms / 1000));
     reply_simple(&c->reply, text);
 }
 
@@ -191,8 +194,9 @@ static void debug_command(struct call *c)
     else if (call_is_word(c, 1, "help") && c->argc == 2)
         debug_help(c);
     else
-        call_error(c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-                   (int)(c->argv[1].size < 128 ? c->argv[1].size : 128), (const char *)c->argv[1].data);
+        call_error(
+            c, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
+            (int)(c->argv[1].size < 128 ? c->argv[1].size : 128), (const char *)c->argv[1].data);
 }
 
 const struct command exec_debug_commands[] = {
@@ -202,7 +206,8 @@ const struct command exec_debug_commands[] = {
      .since = "1.0.0",
      .group = GROUP_SERVER,
      .arity = -2,
-     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_PROTECTED | CMD_ALL_SHARDS | CMD_SUSPENDS,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_PROTECTED | CMD_ALL_SHARDS |
+              CMD_SUSPENDS,
      .function = debug_command},
     {0},
 };

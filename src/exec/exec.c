@@ -1,8 +1,6 @@
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/prng.h"
 #include "exec/internal.h"
-#include "keyspace/watch.h"
 #include "store/row_key.h"
 
 enum { PAGE_OUT_TRIES_MAX = 4096 }; /* objects looked at in one turn and shard */
@@ -11,7 +9,8 @@ enum { PAGE_OUT_TRIES_MAX = 4096 }; /* objects looked at in one turn and shard *
 
 static void await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value);
 
-/* Publishing keyspace events waits for pub/sub; the classes are checked where they are configured. */
+/* Publishing keyspace events waits for pub/sub; the classes are checked where they are configured.
+ */
 static void notify(struct call *c, char event_class, const char *event, struct bytes key)
 {
     ASSERT(c != NULL && event_class != 0 && event != NULL && key.size <= OBJECT_KEY_MAX);
@@ -385,7 +384,8 @@ struct exec_database_counts exec_database_counts(const struct exec *exec, int da
 static void await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value)
 {
     struct run *run = run_of(c);
-    ASSERT(run != NULL && run->shard != NULL); /* a plain command's keys are loaded before it runs */
+    ASSERT(run != NULL &&
+           run->shard != NULL); /* a plain command's keys are loaded before it runs */
     struct object *object = table_find(&c->keyspace->table, order, key);
     struct load *load = exec_load(run->shard, c->keyspace, order, key, object, needs_value);
     if (load == NULL)

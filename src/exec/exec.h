@@ -1,8 +1,8 @@
-/* Runs requests on shards: routes by key, loads what is cold, keeps order on a suspended shard, turns
- * changes into one open entry per shard and turn, and says which gates a reply waits at.
+/* Runs requests on shards: routes by key, loads what is cold, keeps order on a suspended shard,
+ * turns changes into one open entry per shard and turn, and says which gates a reply waits at.
  *
- * The home (server/) owns the request, its arguments and the reply buffer until exec_run says DONE or
- * exec_take_done returns it. All on the loop. */
+ * The home (server/) owns the request, its arguments and the reply buffer until exec_run says DONE
+ * or exec_take_done returns it. All on the loop. */
 #pragma once
 
 #include "base/list.h"
@@ -35,10 +35,10 @@ struct watch_set {
 
 /* What exec keeps with a request while it waits; the home only provides the space, zeroed. */
 struct request_wait {
-    struct list link;      /* in a queue of exec's */
-    struct list loads;     /* what it waits for */
-    struct run *run;       /* its fiber, when it has begun on one */
-    uint32_t state;        /* enum request_state of exec/internal.h */
+    struct list link;  /* in a queue of exec's */
+    struct list loads; /* what it waits for */
+    struct run *run;   /* its fiber, when it has begun on one */
+    uint32_t state;    /* enum request_state of exec/internal.h */
     bool has_load_failed;
 };
 
@@ -65,25 +65,26 @@ struct request {
 
 enum exec_result {
     EXEC_DONE,    /* the reply stands in the buffer */
-    EXEC_WAITING, /* exec keeps the request: it comes back by exec_take_done, or exec_cancel ends it */
+    EXEC_WAITING, /* exec keeps the request: it comes back by exec_take_done, or exec_cancel ends it
+                   */
 };
 
-/* Runs one request whose command is not CMD_HOME (EXEC included). Name, arity, authentication and the
- * connection's state were checked by the home. */
+/* Runs one request whose command is not CMD_HOME (EXEC included). Name, arity, authentication and
+ * the connection's state were checked by the home. */
 enum exec_result exec_run(struct exec *exec, struct request *request);
 
 /* The next request that waited and is now done, or NULL. */
 struct request *exec_take_done(struct exec *exec);
 
-/* The client of a waiting request is gone. True: the request is forgotten. False: its run has begun and
- * still ends (a transaction is not cut in half); request, arguments and reply buffer must stay until
- * exec_take_done returns it. */
+/* The client of a waiting request is gone. True: the request is forgotten. False: its run has begun
+ * and still ends (a transaction is not cut in half); request, arguments and reply buffer must stay
+ * until exec_take_done returns it. */
 MUST_USE bool exec_cancel(struct exec *exec, struct request *request);
 
 bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate);
 
-/* WATCH: marks set->is_dirty when the key changes from now on; a key that exists and expires counts.
- * The set is initialised with list_init. exec_unwatch empties it and clears the mark. */
+/* WATCH: marks set->is_dirty when the key changes from now on; a key that exists and expires
+ * counts. The set is initialised with list_init. exec_unwatch empties it and clears the mark. */
 void exec_watch(struct exec *exec, struct watch_set *set, int database, struct bytes key);
 void exec_unwatch(struct exec *exec, struct watch_set *set);
 

@@ -1,5 +1,5 @@
-/* Making and driving an exec: what the composition root sees beside exec.h. The phases are those of a
- * turn (node/turn.c). */
+/* Making and driving an exec: what the composition root sees beside exec.h. The phases are those of
+ * a turn (node/turn.c). */
 #pragma once
 
 #include "base/log.h"
@@ -19,16 +19,16 @@ struct exec_options {
     struct shard **shards; /* borrowed for ever */
     uint32_t shard_count;
     const struct command_table *table; /* for COMMAND inside a transaction; borrowed */
-    uint64_t hash_seed;    /* of the cluster */
-    uint64_t seed;         /* of choices */
+    uint64_t hash_seed;                /* of the cluster */
+    uint64_t seed;                     /* of choices */
     struct worker *readers;
     struct worker *freer;
     struct log *log;
     struct exec_limits limits;
 };
 
-/* Reads what LevelDB knows of databases and counts (blocking, a few rows of each shard). False: rows
- * cannot be read, error says which. */
+/* Reads what LevelDB knows of databases and counts (blocking, a few rows of each shard). False:
+ * rows cannot be read, error says which. */
 MUST_USE bool exec_new(struct exec **out, const struct exec_options *options, struct buf *error);
 void exec_free(struct exec *exec); /* no job is under way; NULL is legal */
 
@@ -39,16 +39,17 @@ void exec_refuse_writes(struct exec *exec, const char *error);
 
 void exec_begin_turn(struct exec *exec, struct turn_time now); /* after input; before exec_run */
 void exec_housekeeping(struct exec *exec);                     /* expiry, filters, stranded loads */
-void exec_propose(struct exec *exec);                          /* every shard closes its open entry */
-void exec_follow_leadership(struct exec *exec);                /* after the core has spoken */
-void exec_apply(struct exec *exec);                            /* committed entries; gates open */
-void exec_end_turn(struct exec *exec);                         /* paging, garbage */
-void exec_job_done(struct exec *exec, struct job *job);        /* a done job of readers or freer */
+void exec_propose(struct exec *exec);                   /* every shard closes its open entry */
+void exec_follow_leadership(struct exec *exec);         /* after the core has spoken */
+void exec_apply(struct exec *exec);                     /* committed entries; gates open */
+void exec_end_turn(struct exec *exec);                  /* paging, garbage */
+void exec_job_done(struct exec *exec, struct job *job); /* a done job of readers or freer */
 
-bool exec_has_work(const struct exec *exec); /* something is ready: do not sleep */
+bool exec_has_work(const struct exec *exec);   /* something is ready: do not sleep */
 bool exec_is_settled(const struct exec *exec); /* nothing proposed is unapplied, no run, no load */
 
-bool exec_waits_a_turn(const struct exec *exec); /* a run looks again in the next turn: sleep briefly */
+bool exec_waits_a_turn(
+    const struct exec *exec); /* a run looks again in the next turn: sleep briefly */
 bool exec_wants_flush(const struct exec *exec); /* flush now, whatever waits */
 
 /* DEBUG SET-ACTIVE-EXPIRE */
@@ -56,10 +57,10 @@ void exec_set_active_expiry(struct exec *exec, bool is_on);
 
 struct exec_counters {
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
-    uint64_t loads, load_errors;  /* cold keys brought back */
-    uint64_t suspensions;         /* runs that waited in the middle */
+    uint64_t loads, load_errors; /* cold keys brought back */
+    uint64_t suspensions;        /* runs that waited in the middle */
     uint64_t paged_out;
-    uint64_t changes;             /* keys changed */
+    uint64_t changes; /* keys changed */
 };
 struct exec_counters exec_counters(const struct exec *exec);
 

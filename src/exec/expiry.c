@@ -130,7 +130,8 @@ bool exec_expiry_job_done(struct exec *exec, struct job *job)
     struct exec_shard *es = scan->es;
     scan->is_running = false;
     enum store_err err = store_read_end(shard_fsm(es->shard)->store, &scan->read);
-    /* Another run may have the shard meanwhile, or it is no longer ours: the next slice finds them. */
+    /* Another run may have the shard meanwhile, or it is no longer ours: the next slice finds them.
+     */
     if (err == STORE_OK && exec_shard_is_open(es) &&
         settle_rows(es, buf_bytes(&scan->read.rows)) == EXPIRY_ROWS_MAX)
         scan->due_us = exec->now.boot_us;

@@ -1,6 +1,6 @@
-/* A call stack of its own for a run that may have to wait in the middle: a transaction that meets a cold
- * key, a walk over the keyspace. One thread; a fiber runs only inside fiber_resume and gives back control
- * by fiber_yield or by returning. */
+/* A call stack of its own for a run that may have to wait in the middle: a transaction that meets a
+ * cold key, a walk over the keyspace. One thread; a fiber runs only inside fiber_resume and gives
+ * back control by fiber_yield or by returning. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* After a restart the filter of a database is filled again from its K rows, slice by slice in the
- * background; until it is whole, a key that is not in memory is asked of LevelDB. Keys that are written
- * meanwhile add themselves, so the order of the two does not matter. */
+ * background; until it is whole, a key that is not in memory is asked of LevelDB. Keys that are
+ * written meanwhile add themselves, so the order of the two does not matter. */
 #include "base/mem.h"
 #include "exec/internal.h"
 #include "store/row_key.h"

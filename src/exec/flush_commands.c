@@ -1,6 +1,5 @@
-/* FLUSHDB, FLUSHALL and SWAPDB: a database is a name for a keyspace id, so these are O(1) rows; what the
- * old id held is swept later. */
-#include "base/number.h"
+/* FLUSHDB, FLUSHALL and SWAPDB: a database is a name for a keyspace id, so these are O(1) rows;
+ * what the old id held is swept later. */
 #include "exec/internal.h"
 #include "keyspace/slot.h"
 #include "keyspace/watch.h"
@@ -103,7 +102,8 @@ static void swapdb_command(struct call *c)
     if (!database_arguments(c, &a, &b))
         return;
     if (exec->shard_count > 1) {
-        call_error(c, "ERR SWAPDB needs a server with one shard: it cannot be made atomic over several");
+        call_error(
+            c, "ERR SWAPDB needs a server with one shard: it cannot be made atomic over several");
         return;
     }
     if (a != b)
@@ -137,7 +137,8 @@ static const struct command_history FLUSH_HISTORY[] = {
     {0},
 };
 
-static const char *const FLUSH_TIPS[] = {"request_policy:all_shards", "response_policy:all_succeeded", NULL};
+static const char *const FLUSH_TIPS[] = {"request_policy:all_shards",
+                                         "response_policy:all_succeeded", NULL};
 
 const struct command exec_flush_commands[] = {
     {.name = "flushdb",

@@ -21,7 +21,7 @@ enum {
  *   NEW --> (done)                               most
  *   NEW --> QUEUED --> READY --> NEW             its shard is suspended, not serving, or full
  *   NEW --> LOADING --> READY --> NEW            its keys are being loaded
- *   NEW --> RUNNING --> READY --> RUNNING ...    on a fiber that waits for a load or a read        */
+ *   NEW --> RUNNING --> READY --> RUNNING ...    on a fiber that waits for a load or a read */
 enum request_state {
     REQUEST_NEW = 0,
     REQUEST_QUEUED,
@@ -35,11 +35,11 @@ struct exec_shard {
     struct shard *shard;
     struct hot *hot;
     uint32_t id;
-    uint64_t lead_term;   /* that hot memory works for; 0: none */
-    struct run *holder;   /* the run that has the shard for itself: nobody else executes */
-    struct list queue;    /* requests that wait for the shard */
-    struct list loads;    /* under way */
-    uint64_t now_us;      /* the time of the log in this turn */
+    uint64_t lead_term;     /* that hot memory works for; 0: none */
+    struct run *holder;     /* the run that has the shard for itself: nobody else executes */
+    struct list queue;      /* requests that wait for the shard */
+    struct list loads;      /* under way */
+    uint64_t now_us;        /* the time of the log in this turn */
     bool read_is_confirmed; /* in this turn (L9) */
     bool is_asked;          /* read_is_confirmed was decided in this turn */
 
@@ -59,15 +59,16 @@ struct exec {
     struct fiber_pool *fibers;
     struct list ready;     /* requests to go on with */
     struct list next_turn; /* and those that go on in the next turn */
-    struct list stranded;  /* loads that could not start: LevelDB is not open, or the queue is full */
+    struct list
+        stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
     struct turn_time now;
     struct prng prng;
-    struct call_env env;   /* env.context is the run under way, NULL for a plain command */
+    struct call_env env; /* env.context is the run under way, NULL for a plain command */
     struct exec_gate *gates;
     struct exec_limits limits;
     bool expires_actively;
-    bool wants_flush; /* DEBUG RELOAD waits for everything to be in LevelDB */
-    const char *refusal;   /* why writes are refused now, or NULL */
+    bool wants_flush;    /* DEBUG RELOAD waits for everything to be in LevelDB */
+    const char *refusal; /* why writes are refused now, or NULL */
     struct exec_counters counters;
 };
 
@@ -80,8 +81,8 @@ struct run {
     struct exec_shard *shard; /* NULL: all shards */
     bool is_exclusive;        /* holds its shards until it ends */
     bool has_ended;
-    uint64_t changes_from;    /* end of the shard's ring when it began: beyond are its changes */
-    uint64_t *gates;          /* by shard: newest entry the reply depends on */
+    uint64_t changes_from; /* end of the shard's ring when it began: beyond are its changes */
+    uint64_t *gates;       /* by shard: newest entry the reply depends on */
 };
 
 /* One request waiting for one load. */
@@ -96,8 +97,8 @@ struct load_waiter {
 /* ---- run.c: from a request to its reply ---- */
 void exec_make_ready(struct exec *exec, struct request *request);
 
-/* From inside a fiber: goes on in the next turn, for what nobody wakes it for (a flush, LevelDB being
- * opened again). */
+/* From inside a fiber: goes on in the next turn, for what nobody wakes it for (a flush, LevelDB
+ * being opened again). */
 void exec_wait_a_turn(struct run *run);
 void exec_wake_queue(struct exec_shard *es);
 void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *request);
@@ -123,7 +124,8 @@ bool exec_load_keys(struct exec_shard *es, struct request *request);
 struct load *exec_load(struct exec_shard *es, struct keyspace *keyspace, uint64_t order,
                        struct bytes key, struct object *object, bool needs_value);
 void exec_wait_for(struct load *load, struct request *request); /* load may be NULL: done already */
-void exec_stop_waiting(struct request *request); /* it runs, or is gone: what it had loaded is unpinned */
+void exec_stop_waiting(
+    struct request *request); /* it runs, or is gone: what it had loaded is unpinned */
 void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace); /* NULL: all */
 void exec_start_stranded(struct exec *exec);
 bool exec_load_job_done(struct exec *exec, struct job *job);
@@ -143,9 +145,10 @@ struct walk {
     bool is_done;
 };
 
-/* Rows [from, to) of the shard, at most rows_max, as of the moment when exec_walk_begin returns; what
- * memory knows beyond them is to be copied before exec_walk_finish, which suspends the run. False: the
- * read failed (and was logged). The result is the caller's. from and to are borrowed until then. */
+/* Rows [from, to) of the shard, at most rows_max, as of the moment when exec_walk_begin returns;
+ * what memory knows beyond them is to be copied before exec_walk_finish, which suspends the run.
+ * False: the read failed (and was logged). The result is the caller's. from and to are borrowed
+ * until then. */
 void exec_walk_begin(struct walk *walk, struct run *run, struct exec_shard *es, struct bytes from,
                      struct bytes to, size_t rows_max);
 MUST_USE bool exec_walk_finish(struct walk *walk, struct walk_rows *result);

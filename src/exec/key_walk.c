@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/endian.h"
 #include "base/mem.h"
 #include "keyspace/head_row.h"
 #include "store/row_key.h"
@@ -28,8 +27,8 @@ static int by_order(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-static struct ahead_keys copy_ahead(const struct hot *hot, const struct keyspace *keyspace, uint64_t from,
-                                    struct buf *names)
+static struct ahead_keys copy_ahead(const struct hot *hot, const struct keyspace *keyspace,
+                                    uint64_t from, struct buf *names)
 {
     struct ahead_keys ahead = {0};
     ahead.keys = mem_alloc((hot->tail - hot->head + 1) * sizeof(*ahead.keys));
@@ -53,15 +52,16 @@ static struct ahead_keys copy_ahead(const struct hot *hot, const struct keyspace
     return ahead;
 }
 
-/* The next row of the slice as a key; false at its end. Rows that cannot be read are passed over: the
- * store counts damage where it finds it. */
+/* The next row of the slice as a key; false at its end. Rows that cannot be read are passed over:
+ * the store counts damage where it finds it. */
 static bool next_row_key(struct bytes *rest, struct walked_key *walked)
 {
     struct row row;
     while (rows_next(rest, &row) == ROWS_OK) {
         struct row_key key;
         struct head head;
-        if (!row_key_decode(row.key, &key) || key.kind != ROW_KIND_KEY || !head_decode(row.value, &head))
+        if (!row_key_decode(row.key, &key) || key.kind != ROW_KIND_KEY ||
+            !head_decode(row.value, &head))
             continue;
         *walked = (struct walked_key){.order = (uint64_t)key.slot << 48 | key.hash,
                                       .key = key.name,
@@ -88,14 +88,16 @@ static bool is_hidden(const struct key_slice *slice, const struct ahead_keys *ah
                       const struct walked_key *walked)
 {
     for (; at < ahead->count && ahead->keys[at].order == walked->order; at++) {
-        struct bytes name = bytes_of(slice->names.data + ahead->keys[at].name_at, ahead->keys[at].name_size);
+        struct bytes name =
+            bytes_of(slice->names.data + ahead->keys[at].name_at, ahead->keys[at].name_size);
         if (bytes_equal(name, walked->key))
             return true;
     }
     return false;
 }
 
-/* Both sources are in order; what lies behind the last row that was read belongs to the next slice. */
+/* Both sources are in order; what lies behind the last row that was read belongs to the next slice.
+ */
 static void merge(struct key_slice *slice, const struct ahead_keys *ahead)
 {
     struct bytes rest = buf_bytes(&slice->rows.rows);
@@ -128,8 +130,8 @@ static void set_bounds(struct buf *from, struct buf *to, uint32_t ksid, uint64_t
     row_key_step_over(to);
 }
 
-bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64_t from, size_t keys_max,
-                    struct key_slice *slice)
+bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64_t from,
+                    size_t keys_max, struct key_slice *slice)
 {
     *slice = (struct key_slice){0};
     struct hot *hot = es->hot;
@@ -145,11 +147,12 @@ bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64
     buf_free(&high);
     if (is_ok) {
         struct row_key next;
-        slice->is_complete = slice->rows.is_complete ||
-                             !row_key_decode(buf_bytes(&slice->rows.next), &next);
+        slice->is_complete =
+            slice->rows.is_complete || !row_key_decode(buf_bytes(&slice->rows.next), &next);
         if (!slice->is_complete)
             slice->next = (uint64_t)next.slot << 48 | next.hash;
-        slice->keys = mem_alloc((count_rows(&slice->rows) + ahead.count + 1) * sizeof(*slice->keys));
+        slice->keys =
+            mem_alloc((count_rows(&slice->rows) + ahead.count + 1) * sizeof(*slice->keys));
         merge(slice, &ahead);
     }
     mem_free(ahead.keys);

@@ -1,5 +1,5 @@
-/* Walking the keys of a database in K order, a slice at a time: what LevelDB and the row buffers hold,
- * overlaid by what memory changed and is not applied yet. */
+/* Walking the keys of a database in K order, a slice at a time: what LevelDB and the row buffers
+ * hold, overlaid by what memory changed and is not applied yet. */
 #pragma once
 
 #include "exec/internal.h"
@@ -20,9 +20,9 @@ struct key_slice {
     struct buf names; /* keys of the ahead set */
 };
 
-/* The keys of the shard's database from an order number on, about keys_max of them. Suspends the run.
- * The reply depends on everything the shard shows at that moment (noted in the run). False when the
- * rows could not be read: slice is empty then. */
-bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64_t from, size_t keys_max,
-                    struct key_slice *slice);
+/* The keys of the shard's database from an order number on, about keys_max of them. Suspends the
+ * run. The reply depends on everything the shard shows at that moment (noted in the run). False
+ * when the rows could not be read: slice is empty then. */
+bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64_t from,
+                    size_t keys_max, struct key_slice *slice);
 void key_slice_free(struct key_slice *slice);

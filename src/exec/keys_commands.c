@@ -1,6 +1,5 @@
 /* KEYS, SCAN, RANDOMKEY and DBSIZE: commands that see the whole database, on every shard. */
 #include "base/glob.h"
-#include "base/mem.h"
 #include "base/number.h"
 #include "exec/key_walk.h"
 #include "keyspace/slot.h"
@@ -159,8 +158,8 @@ static void scan_reply(struct call *c, const struct scan *scan, const struct key
     }
 }
 
-/* A cursor is slot and hash of the next key, so it means the same on every node and after a restart;
- * shards hold consecutive slots, so it leads from one to the next. */
+/* A cursor is slot and hash of the next key, so it means the same on every node and after a
+ * restart; shards hold consecutive slots, so it leads from one to the next. */
 static void scan_command(struct call *c)
 {
     struct exec *exec = run_of(c)->exec;
@@ -172,8 +171,8 @@ static void scan_command(struct call *c)
     struct key_slice slice = {0};
     uint64_t next = 0;
     if (slot < SLOT_COUNT) {
-        if (!key_slice_read(run_of(c), &exec->shards[shard], c->database, scan.cursor, (size_t)scan.count,
-                            &slice)) {
+        if (!key_slice_read(run_of(c), &exec->shards[shard], c->database, scan.cursor,
+                            (size_t)scan.count, &slice)) {
             read_failed(c);
             return;
         }
@@ -292,14 +291,17 @@ static const struct argument SCAN_ARGUMENTS[] = {
     {0},
 };
 
-static const struct command_history SCAN_HISTORY[] = {{"6.0.0", "Added the `TYPE` subcommand."}, {0}};
+static const struct command_history SCAN_HISTORY[] = {{"6.0.0", "Added the `TYPE` subcommand."},
+                                                      {0}};
 
-static const char *const KEYS_TIPS[] = {"request_policy:all_shards", "nondeterministic_output_order", NULL};
+static const char *const KEYS_TIPS[] = {"request_policy:all_shards",
+                                        "nondeterministic_output_order", NULL};
 static const char *const SCAN_TIPS[] = {"nondeterministic_output", "request_policy:special",
                                         "response_policy:special", NULL};
 static const char *const RANDOMKEY_TIPS[] = {"request_policy:all_shards", "response_policy:special",
                                              "nondeterministic_output", NULL};
-static const char *const DBSIZE_TIPS[] = {"request_policy:all_shards", "response_policy:agg_sum", NULL};
+static const char *const DBSIZE_TIPS[] = {"request_policy:all_shards", "response_policy:agg_sum",
+                                          NULL};
 
 const struct command exec_keys_commands[] = {
     {.name = "keys",

@@ -1,10 +1,10 @@
 /* Loads: bringing a cold key back into memory without blocking the loop.
  *
- * The object stands in memory as LOADING (nobody changes it then), the row buffers are asked at once,
- * and what only LevelDB knows is read on a reader thread: the K row first, then, when the value is
- * wanted and has rows of its own, these in slices, put together on the reader thread too. A flush of the
- * database or a lost leadership abandons a load: its result is thrown away and who waited asks again. */
-#include "base/endian.h"
+ * The object stands in memory as LOADING (nobody changes it then), the row buffers are asked at
+ * once, and what only LevelDB knows is read on a reader thread: the K row first, then, when the
+ * value is wanted and has rows of its own, these in slices, put together on the reader thread too.
+ * A flush of the database or a lost leadership abandons a load: its result is thrown away and who
+ * waited asks again. */
 #include "base/mem.h"
 #include "exec/internal.h"
 #include "keyspace/head_row.h"
@@ -16,7 +16,7 @@ enum {
 };
 
 struct load {
-    struct list link; /* es->loads */
+    struct list link;     /* es->loads */
     struct list stranded; /* exec->stranded, while it could not start */
     struct exec_shard *es;
     struct keyspace *keyspace; /* NULL: abandoned */
@@ -30,11 +30,11 @@ struct load {
     bool is_finished;
     bool is_pinned;
     bool reads_body;
-    bool is_damaged;   /* body rows do not fit the head */
-    struct buf key_row; /* key of the K row */
-    struct bytes asked; /* view of it for the read */
+    bool is_damaged;     /* body rows do not fit the head */
+    struct buf key_row;  /* key of the K row */
+    struct bytes asked;  /* view of it for the read */
     struct buf from, to; /* range of the body */
-    struct buf value;   /* of the K row, once known */
+    struct buf value;    /* of the K row, once known */
     bool has_row;
     struct string_raw *raw; /* body under construction */
     uint64_t body_bytes;    /* of it, put in place so far */
@@ -65,8 +65,8 @@ static void load_free(struct load *load)
     mem_free(load);
 }
 
-/* A finished load stays until all who asked have run, and its object in memory with it. Otherwise two
- * big keys of one command could push each other out for ever. */
+/* A finished load stays until all who asked have run, and its object in memory with it. Otherwise
+ * two big keys of one command could push each other out for ever. */
 static void free_when_unused(struct load *load)
 {
     if (!load->is_finished || !list_is_empty(&load->waiters))
@@ -82,7 +82,8 @@ static void free_when_unused(struct load *load)
 void exec_stop_waiting(struct request *request)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, &request->wait.loads) {
+    LIST_FOR_EACH(at, after, &request->wait.loads)
+    {
         struct load_waiter *waiter = CONTAINER_OF(at, struct load_waiter, in_request);
         struct load *load = waiter->load;
         list_remove(&waiter->in_load);
@@ -108,7 +109,8 @@ static void end_load(struct load *load, bool has_failed)
     struct list *at, *after;
     load->is_finished = true;
     load->object = NULL;
-    LIST_FOR_EACH(at, after, &load->waiters) {
+    LIST_FOR_EACH(at, after, &load->waiters)
+    {
         struct load_waiter *waiter = CONTAINER_OF(at, struct load_waiter, in_load);
         struct request *request = waiter->request;
         waiter->is_done = true;
@@ -149,8 +151,9 @@ static void load_finish(struct load *load)
                                          buf_bytes(&load->value), raw);
     es->exec->counters.loads++;
     if (object == NULL) {
-        log_write(es->exec->log, LOG_LEVEL_WARNING, "shard %u: the row of a key cannot be read (%zu bytes)",
-                  es->id, load->value.size);
+        log_write(es->exec->log, LOG_LEVEL_WARNING,
+                  "shard %u: the row of a key cannot be read (%zu bytes)", es->id,
+                  load->value.size);
         string_raw_free(raw);
         load_fail(load);
         return;
@@ -162,7 +165,8 @@ static void load_finish(struct load *load)
 void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, &es->loads) {
+    LIST_FOR_EACH(at, after, &es->loads)
+    {
         struct load *load = CONTAINER_OF(at, struct load, link);
         if (load->keyspace == NULL || (keyspace != NULL && load->keyspace != keyspace))
             continue;
@@ -278,8 +282,8 @@ static void body_read_done(struct load *load)
 {
     if (load->is_damaged || (load->read.complete && load->body_bytes != load->raw->size)) {
         log_write(load->es->exec->log, LOG_LEVEL_WARNING,
-                  "shard %u: the rows of a string do not fit its head (%llu of %u bytes)", load->es->id,
-                  (unsigned long long)load->body_bytes, load->raw->size);
+                  "shard %u: the rows of a string do not fit its head (%llu of %u bytes)",
+                  load->es->id, (unsigned long long)load->body_bytes, load->raw->size);
         load_fail(load);
         return;
     }
@@ -334,7 +338,8 @@ void exec_start_stranded(struct exec *exec)
 static struct load *find_load(struct exec_shard *es, const struct object *object)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, &es->loads) {
+    LIST_FOR_EACH(at, after, &es->loads)
+    {
         struct load *load = CONTAINER_OF(at, struct load, link);
         if (!load->is_finished && load->object == object)
             return load;
@@ -351,8 +356,8 @@ static struct load *load_new(struct exec_shard *es, struct keyspace *keyspace, u
     load->needs_value = needs_value;
     list_init(&load->waiters);
     list_init(&load->stranded);
-    row_key_append_key(&load->key_row, keyspace->id, (uint16_t)(order >> 48), order & ROW_KEY_HASH_MAX,
-                       key);
+    row_key_append_key(&load->key_row, keyspace->id, (uint16_t)(order >> 48),
+                       order & ROW_KEY_HASH_MAX, key);
     load->object = hot_begin_load(es->hot, keyspace, order, key, object);
     list_push_back(&es->loads, &load->link);
     return load;
@@ -361,7 +366,8 @@ static struct load *load_new(struct exec_shard *es, struct keyspace *keyspace, u
 struct load *exec_load(struct exec_shard *es, struct keyspace *keyspace, uint64_t order,
                        struct bytes key, struct object *object, bool needs_value)
 {
-    if (object != NULL && (object->state == OBJECT_LOADING || object->state == OBJECT_LOADING_BODY)) {
+    if (object != NULL &&
+        (object->state == OBJECT_LOADING || object->state == OBJECT_LOADING_BODY)) {
         struct load *load = find_load(es, object);
         ASSERT(load != NULL);
         return load;

@@ -36,7 +36,8 @@ void exec_close_entry(struct exec_shard *es)
     if (!es->hot->is_open)
         return;
     struct buf payload = {0};
-    (void)buf_reserve(&payload, ENTRY_STAMP_SIZE + (hot_has_changes(es->hot) ? es->hot->open_size : 0));
+    (void)buf_reserve(&payload,
+                      ENTRY_STAMP_SIZE + (hot_has_changes(es->hot) ? es->hot->open_size : 0));
     put_le64(buf_extend(&payload, ENTRY_STAMP_SIZE), es->now_us);
     hot_close(es->hot, &payload);
     if (payload.size == ENTRY_STAMP_SIZE) {
@@ -220,7 +221,8 @@ static int collect_gates(struct run *run)
         exec_depend(run, run->shard, run->call.gate);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         if (run->gates[id] != 0)
-            exec->gates[count++] = (struct exec_gate){id, exec->shards[id].lead_term, run->gates[id]};
+            exec->gates[count++] =
+                (struct exec_gate){id, exec->shards[id].lead_term, run->gates[id]};
     }
     return count;
 }
@@ -261,7 +263,8 @@ static enum exec_result resume(struct run *run)
     return end_run(run);
 }
 
-static enum exec_result run_on_fiber(struct exec *exec, struct exec_shard *es, struct request *request)
+static enum exec_result run_on_fiber(struct exec *exec, struct exec_shard *es,
+                                     struct request *request)
 {
     struct run *run = mem_zero(sizeof(*run));
     run->exec = exec;

@@ -40,7 +40,8 @@ static bool route_queue(const struct exec *exec, const struct request *request, 
         uint32_t spans = CMD_ALL_SHARDS | CMD_WRITE;
         if ((queued->command->flags & spans) == spans) /* would be an entry in each shard */
             return false;
-        if (!router_add_command(exec->shard_count, queued->command, queued->argv, queued->argc, shard))
+        if (!router_add_command(exec->shard_count, queued->command, queued->argv, queued->argc,
+                                shard))
             return false;
     }
     struct watch_route route = {exec, *shard, true};
@@ -58,10 +59,9 @@ enum route_result exec_route(struct exec *exec, struct request *request, uint32_
     if (exec->shard_count == 1)
         return ROUTE_ONE;
     *shard = ROUTER_NONE;
-    bool is_one = request->queue != NULL
-                      ? route_queue(exec, request, shard)
-                      : router_add_command(exec->shard_count, request->command, request->argv,
-                                           request->argc, shard);
+    bool is_one = request->queue != NULL ? route_queue(exec, request, shard)
+                                         : router_add_command(exec->shard_count, request->command,
+                                                              request->argv, request->argc, shard);
     if (*shard == ROUTER_NONE)
         *shard = 0;
     return is_one ? ROUTE_ONE : ROUTE_CROSS_SLOT;
@@ -108,9 +108,9 @@ static void preload_queued(struct preload *preload, const struct queued *queued)
         preload_key(preload, queued->argv[keys[i].position], needs_value);
 }
 
-/* A help, not a promise: what is still cold when its turn comes (behind a SELECT, more keys than fit
- * here, changed by the transaction itself) suspends the run. Watched heads must be known, though: an
- * expired key fails the transaction. */
+/* A help, not a promise: what is still cold when its turn comes (behind a SELECT, more keys than
+ * fit here, changed by the transaction itself) suspends the run. Watched heads must be known,
+ * though: an expired key fails the transaction. */
 bool exec_load_keys(struct exec_shard *es, struct request *request)
 {
     struct preload preload = {.es = es, .request = request, .is_there = true};
@@ -133,8 +133,8 @@ static bool is_expired(void *context, int database, struct bytes key)
 {
     struct run *run = context;
     struct hot *hot = run->shard->hot;
-    const struct object *object = table_find(&hot->databases[database]->table,
-                                             hot_order(hot, slot_of_key(key), key), key);
+    const struct object *object =
+        table_find(&hot->databases[database]->table, hot_order(hot, slot_of_key(key), key), key);
     return object != NULL && object_is_present(object) && object->has_expire &&
            object_expire_ms(object) <= run->call.now_ms;
 }
@@ -157,7 +157,8 @@ void exec_transaction_main(struct run *run)
     struct request *request = run->request;
     struct call *c = &run->call;
     if (request->watches != NULL &&
-        (request->watches->is_dirty || watch_any_expired(&request->watches->watches, is_expired, run))) {
+        (request->watches->is_dirty ||
+         watch_any_expired(&request->watches->watches, is_expired, run))) {
         reply_null_array(&c->reply);
         call_depend_on_all(c); /* whoever made it dirty may not be committed yet */
         return;

@@ -1,6 +1,6 @@
-/* The state machine of one shard: committed entries become rows in the row buffer, and a flush moves
- * them to LevelDB together with the applied index (L2). It knows nothing of Redis, reads no clock and
- * no limit, and cannot fail (L6).
+/* The state machine of one shard: committed entries become rows in the row buffer, and a flush
+ * moves them to LevelDB together with the applied index (L2). It knows nothing of Redis, reads no
+ * clock and no limit, and cannot fail (L6).
  *
  *     apply -> (row buffer) -> freeze -> wait until the WAL holds it synced -> write -> flushed
  *
@@ -31,21 +31,22 @@ struct fsm {
     uint32_t shard;
     struct store_flush flush;
     enum fsm_flush_state flush_state;
-    struct job *work;          /* housekeeping under way, or NULL */
-    uint64_t oldest_ms;        /* when the oldest unflushed entry was applied; 0: none */
+    struct job *work;   /* housekeeping under way, or NULL */
+    uint64_t oldest_ms; /* when the oldest unflushed entry was applied; 0: none */
 };
 
 /* Blocking. Errors as store_open; nothing stays open then. */
-MUST_USE enum store_err fsm_open(struct fsm *fsm, const struct store_options *options, struct buf *error);
+MUST_USE enum store_err fsm_open(struct fsm *fsm, const struct store_options *options,
+                                 struct buf *error);
 void fsm_close(struct fsm *fsm); /* blocking; no job may be under way */
 
 /* The next committed entry (applied index + 1). */
 void fsm_apply(struct fsm *fsm, struct entry *entry, uint64_t now_ms);
 
 struct fsm_flush_policy {
-    size_t bytes_max;  /* flush when so much waits */
-    uint64_t age_ms;   /* or when the oldest has waited so long */
-    bool is_wanted;    /* or now, whatever waits */
+    size_t bytes_max; /* flush when so much waits */
+    uint64_t age_ms;  /* or when the oldest has waited so long */
+    bool is_wanted;   /* or now, whatever waits */
 };
 
 /* Freezes when due, submits when the WAL holds it synced, and hands housekeeping to the worker.
@@ -56,5 +57,5 @@ bool fsm_step(struct fsm *fsm, const struct fsm_flush_policy *policy, uint64_t n
 /* A done job of this shard. True when LevelDB moved ahead: see store_flushed. */
 bool fsm_job_done(struct fsm *fsm, struct job *job, struct buf *error);
 
-bool fsm_is_busy(const struct fsm *fsm); /* a job is with the worker */
+bool fsm_is_busy(const struct fsm *fsm);  /* a job is with the worker */
 bool fsm_is_clean(const struct fsm *fsm); /* LevelDB holds everything applied */

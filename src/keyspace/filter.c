@@ -81,7 +81,8 @@ static uint16_t *find_in(const struct level *level, uint64_t hash48, uint16_t fi
 {
     uint64_t bucket = first_bucket(level, hash48);
     uint16_t *slot = slot_with(level, bucket, fingerprint);
-    return slot != NULL ? slot : slot_with(level, other_bucket(level, bucket, fingerprint), fingerprint);
+    return slot != NULL ? slot
+                        : slot_with(level, other_bucket(level, bucket, fingerprint), fingerprint);
 }
 
 bool filter_may_have(const struct filter *filter, uint64_t hash48)
@@ -96,11 +97,13 @@ bool filter_may_have(const struct filter *filter, uint64_t hash48)
 
 /* Displaces fingerprints at random until one finds an empty slot; undoes all of it on failure, so
  * that no fingerprint is ever without a place. */
-static bool add_by_kicking(struct filter *filter, struct level *level, uint64_t bucket, uint16_t fingerprint)
+static bool add_by_kicking(struct filter *filter, struct level *level, uint64_t bucket,
+                           uint16_t fingerprint)
 {
     uint16_t *path[KICKS_MAX];
     for (int kicks = 0; kicks < KICKS_MAX; kicks++) {
-        uint16_t *victim = level->slots + bucket * BUCKET_SLOTS + prng_below(&filter->prng, BUCKET_SLOTS);
+        uint16_t *victim =
+            level->slots + bucket * BUCKET_SLOTS + prng_below(&filter->prng, BUCKET_SLOTS);
         uint16_t displaced = *victim;
         *victim = fingerprint;
         path[kicks] = victim;
@@ -120,7 +123,8 @@ static bool add_by_kicking(struct filter *filter, struct level *level, uint64_t 
     return false;
 }
 
-static bool add_to(struct filter *filter, struct level *level, uint64_t hash48, uint16_t fingerprint)
+static bool add_to(struct filter *filter, struct level *level, uint64_t hash48,
+                   uint16_t fingerprint)
 {
     uint64_t slots = (level->mask + 1) * BUCKET_SLOTS;
     if (level->count >= slots - slots / 16)

@@ -46,7 +46,8 @@ void head_row_append(struct buf *rows, enum row_op op, uint32_t ksid, const stru
     bool is_chunked = raw != NULL && raw->object_id != 0;
     struct bytes inlined = is_chunked ? bytes_of(NULL, 0) : string_value(object, scratch);
     ASSERT(inlined.size <= STRING_INLINE_MAX);
-    size_t size = VALUE_FIXED_SIZE + (object->has_expire ? 8U : 0U) + (is_chunked ? 16U : inlined.size);
+    size_t size =
+        VALUE_FIXED_SIZE + (object->has_expire ? 8U : 0U) + (is_chunked ? 16U : inlined.size);
     uint8_t *at = append_key(rows, op, ksid, object, size);
     *at++ = object->type;
     *at++ = (uint8_t)((object->has_expire ? ROW_VALUE_HAS_EXPIRE : 0) |

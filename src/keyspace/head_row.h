@@ -15,10 +15,10 @@ void head_row_append_expiry(struct buf *rows, enum row_op op, uint32_t ksid,
 /* A decoded value; borrows from it. */
 struct head {
     uint8_t type;
-    int64_t expire_ms;   /* 0: none */
-    uint64_t object_id;  /* 0: inline */
+    int64_t expire_ms;    /* 0: none */
+    uint64_t object_id;   /* 0: inline */
     struct bytes inlined; /* string, when object_id is 0 */
-    uint64_t size;       /* bytes of the string, inline or chunked */
+    uint64_t size;        /* bytes of the string, inline or chunked */
 };
 
 /* False when the bytes are not what head_row_append writes (L11). */

@@ -99,8 +99,8 @@ static enum hot_found found_in_memory(struct hot *hot, struct object *object, en
     UNREACHABLE();
 }
 
-enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t order, struct bytes key,
-                        enum hot_need need, struct object **object)
+enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t order,
+                        struct bytes key, enum hot_need need, struct object **object)
 {
     *object = table_find(&keyspace->table, order, key);
     if (*object != NULL)
@@ -112,7 +112,8 @@ enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t ord
     return HOT_COLD;
 }
 
-uint64_t hot_gate(const struct hot *hot, const struct keyspace *keyspace, const struct object *object)
+uint64_t hot_gate(const struct hot *hot, const struct keyspace *keyspace,
+                  const struct object *object)
 {
     (void)keyspace;
     uint64_t gate = hot->map_index > hot->released ? hot->map_index : 0;
@@ -166,7 +167,8 @@ static struct object *move_object(struct hot *hot, struct keyspace *keyspace, st
                                   size_t size)
 {
     struct object *moved = mem_alloc(size);
-    size_t used = sizeof(*object) + object_key_offset(object) + object->key_size + hot_tail_size(object);
+    size_t used =
+        sizeof(*object) + object_key_offset(object) + object->key_size + hot_tail_size(object);
     memcpy(moved, object, used < size ? used : size);
     table_replace(&keyspace->table, object, moved);
     if (hot_is_ahead(hot, object))
@@ -196,8 +198,8 @@ struct object *hot_reshape(struct hot *hot, struct keyspace *keyspace, struct ob
     if (fits && room <= 2 * needed + 64)
         return object;
     /* Growing: make room first, shift in the new place. Shrinking: it was shifted already. */
-    size_t larger = needed > sizeof(*object) + shift_from + keep ? needed
-                                                                 : sizeof(*object) + shift_from + keep;
+    size_t larger =
+        needed > sizeof(*object) + shift_from + keep ? needed : sizeof(*object) + shift_from + keep;
     struct object *moved = move_object(hot, keyspace, object, fits ? needed : larger);
     if (!fits && shift_from != shift_to)
         memmove(moved->data + shift_to, moved->data + shift_from, keep);

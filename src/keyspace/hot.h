@@ -1,20 +1,21 @@
-/* Hot memory of one shard: its sixteen databases as far as memory knows them, the open entry, and the
- * ahead set.
+/* Hot memory of one shard: its sixteen databases as far as memory knows them, the open entry, and
+ * the ahead set.
  *
- * The leader changes objects here first; hot_close turns what changed into the rows of one log entry.
- * Until that entry is applied, everything it changed stands in the ahead ring:
+ * The leader changes objects here first; hot_close turns what changed into the rows of one log
+ * entry. Until that entry is applied, everything it changed stands in the ahead ring:
  *
  *      released |  head ... entries that are not applied ... open_from ... tail  | free
  *                  \______________ ahead, by index ________/ \_open entry_/
  *
- * An object points at its newest place in the ring (object.ahead) and that place points back; a place
- * whose object changed again later points nowhere. So it is O(1) to ask which entry a reply has to
- * wait for (L1), to release what was applied, and to drop everything ahead when leadership is lost.
+ * An object points at its newest place in the ring (object.ahead) and that place points back; a
+ * place whose object changed again later points nowhere. So it is O(1) to ask which entry a reply
+ * has to wait for (L1), to release what was applied, and to drop everything ahead when leadership
+ * is lost.
  *
- * An object outside the ring may be dropped at any time (L7): it is the fold of rows that are applied.
- * Deletion leaves a tombstone (OBJECT_ABSENT) until it is applied, because the rows below still have
- * the key. Whether a key that is not in memory exists is known when memory is complete or the filter
- * says no; otherwise it is cold.
+ * An object outside the ring may be dropped at any time (L7): it is the fold of rows that are
+ * applied. Deletion leaves a tombstone (OBJECT_ABSENT) until it is applied, because the rows below
+ * still have the key. Whether a key that is not in memory exists is known when memory is complete
+ * or the filter says no; otherwise it is cold.
  *
  * An object may move whenever it is changed; functions that change return where it is now. */
 #pragma once
@@ -32,16 +33,17 @@ struct keyspace {
     uint32_t id;
     int database; /* that maps to it now */
     struct table table;
-    bool is_complete;       /* every key is in memory or does not exist */
-    bool counts_changed;    /* in the open entry */
-    bool filter_is_whole;   /* every key that exists is in the filter (and perhaps some that do not) */
-    int64_t keys;           /* present keys, the open entry included */
-    int64_t expiring;       /* of them with an expiry */
-    int64_t keys_applied;   /* as of the applied index */
+    bool is_complete;    /* every key is in memory or does not exist */
+    bool counts_changed; /* in the open entry */
+    bool
+        filter_is_whole; /* every key that exists is in the filter (and perhaps some that do not) */
+    int64_t keys;        /* present keys, the open entry included */
+    int64_t expiring;    /* of them with an expiry */
+    int64_t keys_applied; /* as of the applied index */
     int64_t expiring_applied;
-    uint64_t memory;        /* bytes of its objects; tables and filter are counted by themselves */
+    uint64_t memory; /* bytes of its objects; tables and filter are counted by themselves */
     struct filter *filter;
-    struct keyspace *next;  /* among the garbage */
+    struct keyspace *next; /* among the garbage */
 };
 
 /* A key whose deletion is in the log: leaves the filter once that is applied. */
@@ -52,10 +54,10 @@ struct hot_removal {
 };
 
 struct hot_slot {
-    struct object *object;     /* NULL: superseded or dropped */
+    struct object *object; /* NULL: superseded or dropped */
     struct keyspace *keyspace;
-    uint64_t index;            /* of the entry */
-    int64_t logged_expire_ms;  /* expiry as of the entry before; 0 none */
+    uint64_t index;           /* of the entry */
+    int64_t logged_expire_ms; /* expiry as of the entry before; 0 none */
 };
 
 struct watch_table;
@@ -70,14 +72,14 @@ struct hot {
 
     struct hot_slot *ring;
     uint64_t ring_mask;
-    uint64_t head;      /* positions count from 1 and only grow */
+    uint64_t head; /* positions count from 1 and only grow */
     uint64_t open_from;
     uint64_t tail;
 
     bool is_open;
-    bool is_expiring;    /* the change under way is the removal of an expired key */
-    uint64_t open_index; /* of the open entry; of the newest one when none is open */
-    size_t open_size;    /* about what hot_close will append */
+    bool is_expiring;     /* the change under way is the removal of an expired key */
+    uint64_t open_index;  /* of the open entry; of the newest one when none is open */
+    size_t open_size;     /* about what hot_close will append */
     struct buf open_rows; /* element deletes and sweeps of the open entry */
 
     struct hot_removal *removals; /* a queue by index */
@@ -110,14 +112,16 @@ enum hot_found {
 
 enum hot_need { HOT_HEAD, HOT_VALUE };
 
-enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t order, struct bytes key,
-                        enum hot_need need, struct object **object);
+enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t order,
+                        struct bytes key, enum hot_need need, struct object **object);
 
 /* Index of the entry that a reply about this object, or about its absence (object NULL), waits for;
  * 0: none, all applied. */
-uint64_t hot_gate(const struct hot *hot, const struct keyspace *keyspace, const struct object *object);
+uint64_t hot_gate(const struct hot *hot, const struct keyspace *keyspace,
+                  const struct object *object);
 
-/* The newest entry whose effects memory shows; 0 when all are applied. For replies that count or walk. */
+/* The newest entry whose effects memory shows; 0 when all are applied. For replies that count or
+ * walk. */
 uint64_t hot_gate_all(const struct hot *hot);
 
 /* ---- the open entry ---- */
@@ -148,7 +152,8 @@ struct object *hot_set_expire(struct hot *hot, struct keyspace *keyspace, struct
 void hot_delete(struct hot *hot, struct keyspace *keyspace, struct object *object);
 void hot_delete_expired(struct hot *hot, struct keyspace *keyspace, struct object *object);
 
-/* Moves value and expiry of a present key to another that is absent (to_object: NULL or its tombstone). */
+/* Moves value and expiry of a present key to another that is absent (to_object: NULL or its
+ * tombstone). */
 void hot_rename(struct hot *hot, struct keyspace *keyspace, struct object *from, uint64_t to_order,
                 struct bytes to, struct object *to_object);
 
@@ -165,7 +170,8 @@ void hot_release(struct hot *hot, uint64_t index, struct bytes rows);
 /* An entry that this leadership did not execute is applied: replay, or a follower. */
 void hot_apply(struct hot *hot, uint64_t index, struct bytes rows);
 
-/* Leadership was lost: everything ahead and the open entry go; counts and databases are as applied. */
+/* Leadership was lost: everything ahead and the open entry go; counts and databases are as applied.
+ */
 void hot_drop_ahead(struct hot *hot);
 
 /* A new leadership: its term is in every object id from now on. */
@@ -177,18 +183,19 @@ void hot_restore_counts(struct hot *hot, uint32_t ksid, struct bytes value);
 
 /* ---- loading ---- */
 
-/* A placeholder for a key that is being loaded (object NULL), or marks a head as loading its body. */
+/* A placeholder for a key that is being loaded (object NULL), or marks a head as loading its body.
+ */
 struct object *hot_begin_load(struct hot *hot, struct keyspace *keyspace, uint64_t order,
                               struct bytes key, struct object *object);
 
-/* What the rows say of the key: value is that of its K row, absent when has_row is false. raw is the
- * loaded body of a chunked string or NULL (head only); taken. Returns where the object is now, or
- * NULL when it is a row that cannot be read (damage). */
+/* What the rows say of the key: value is that of its K row, absent when has_row is false. raw is
+ * the loaded body of a chunked string or NULL (head only); taken. Returns where the object is now,
+ * or NULL when it is a row that cannot be read (damage). */
 struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
                             bool has_row, struct bytes value, struct string_raw *raw);
 
-/* Keeps what was loaded in memory until those who asked for it have run; unpin finds it by key, for it
- * may have moved or gone meanwhile. Returns false when it is pinned too often already. */
+/* Keeps what was loaded in memory until those who asked for it have run; unpin finds it by key, for
+ * it may have moved or gone meanwhile. Returns false when it is pinned too often already. */
 bool hot_pin(struct object *object);
 void hot_unpin(struct keyspace *keyspace, uint64_t order, struct bytes key);
 
@@ -201,7 +208,7 @@ void hot_filter_done(struct keyspace *keyspace);
 
 /* ---- memory ---- */
 
-uint64_t hot_memory(const struct hot *hot);        /* bytes of objects and tables: what paging limits */
+uint64_t hot_memory(const struct hot *hot); /* bytes of objects and tables: what paging limits */
 uint64_t hot_filter_memory(const struct hot *hot); /* bytes of the filters */
 
 /* Frees a keyspace and its objects, which nothing refers to any more. Any thread. */

@@ -132,7 +132,8 @@ struct object *hot_set_string(struct hot *hot, struct keyspace *keyspace, uint64
     hot->open_size += value.size + (value.size / STRING_CHUNK_SIZE + 1) * 24;
     int64_t number;
     if (value.size <= STRING_INT_TEXT_MAX && number_parse_i64(value, &number))
-        return put_tail(hot, keyspace, object, ENCODING_INT, bytes_of(&number, sizeof(number)), expire_ms);
+        return put_tail(hot, keyspace, object, ENCODING_INT, bytes_of(&number, sizeof(number)),
+                        expire_ms);
     if (value.size <= STRING_EMBEDDED_MAX)
         return put_tail(hot, keyspace, object, ENCODING_EMBEDDED, value, expire_ms);
     return put_raw(hot, keyspace, object, string_raw_new(value, value.size), expire_ms);

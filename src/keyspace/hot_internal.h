@@ -10,8 +10,8 @@ enum { HOT_GARBAGE_SIZE = 1 << 20 }; /* a buffer from here on is freed off the l
 struct object *hot_object_new(struct keyspace *keyspace, uint64_t order, struct bytes key);
 
 /* Gives the object a layout: an expiry or none, a tail of tail_size bytes of which the first
- * tail_keep are kept. It may move; table and ring follow. Expiry and new tail bytes are the caller's
- * to fill. */
+ * tail_keep are kept. It may move; table and ring follow. Expiry and new tail bytes are the
+ * caller's to fill. */
 struct object *hot_reshape(struct hot *hot, struct keyspace *keyspace, struct object *object,
                            bool has_expire, size_t tail_size, size_t tail_keep);
 

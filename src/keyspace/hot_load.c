@@ -19,7 +19,8 @@ struct object *hot_begin_load(struct hot *hot, struct keyspace *keyspace, uint64
 }
 
 static struct object *fill(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                           const struct head *head, enum object_encoding encoding, struct bytes tail)
+                           const struct head *head, enum object_encoding encoding,
+                           struct bytes tail)
 {
     object = hot_reshape(hot, keyspace, object, head->expire_ms != 0, tail.size, 0);
     if (head->expire_ms != 0)
@@ -38,7 +39,8 @@ static struct object *fill_raw(struct hot *hot, struct keyspace *keyspace, struc
                                const struct head *head, struct string_raw *raw)
 {
     keyspace->memory += string_raw_memory(raw);
-    return fill(hot, keyspace, object, head, ENCODING_RAW, bytes_of(&raw, sizeof(struct string_raw *)));
+    return fill(hot, keyspace, object, head, ENCODING_RAW,
+                bytes_of(&raw, sizeof(struct string_raw *)));
 }
 
 static struct object *fill_inline(struct hot *hot, struct keyspace *keyspace, struct object *object,
@@ -52,8 +54,9 @@ static struct object *fill_inline(struct hot *hot, struct keyspace *keyspace, st
     return fill_raw(hot, keyspace, object, head, string_raw_new(head->inlined, head->inlined.size));
 }
 
-static struct object *fill_chunked(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                                   const struct head *head, struct string_raw *raw)
+static struct object *fill_chunked(struct hot *hot, struct keyspace *keyspace,
+                                   struct object *object, const struct head *head,
+                                   struct string_raw *raw)
 {
     bool is_body = raw != NULL;
     if (!is_body)

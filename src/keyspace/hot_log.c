@@ -63,7 +63,8 @@ static void append_parts(struct hot *hot, struct hot_slot *slot, struct buf *row
     if (expire_ms == slot->logged_expire_ms)
         return;
     if (slot->logged_expire_ms != 0)
-        head_row_append_expiry(rows, ROW_DELETE, slot->keyspace->id, object, slot->logged_expire_ms);
+        head_row_append_expiry(rows, ROW_DELETE, slot->keyspace->id, object,
+                               slot->logged_expire_ms);
     if (expire_ms != 0)
         head_row_append_expiry(rows, ROW_PUT, slot->keyspace->id, object, expire_ms);
 }
@@ -77,7 +78,8 @@ static void remember_removal(struct hot *hot, struct keyspace *keyspace, uint64_
             hot->removals_from = 0;
         } else {
             hot->removals_capacity = hot->removals_capacity == 0 ? 64 : hot->removals_capacity * 2;
-            hot->removals = mem_realloc(hot->removals, hot->removals_capacity * sizeof(*hot->removals));
+            hot->removals =
+                mem_realloc(hot->removals, hot->removals_capacity * sizeof(*hot->removals));
         }
     }
     hot->removals[hot->removals_from + hot->removals_count++] =
@@ -89,7 +91,8 @@ static void append_head(struct hot *hot, struct hot_slot *slot, struct buf *rows
     struct object *object = slot->object;
     bool is_present = object_is_present(object);
     if (is_present) {
-        head_row_append(rows, object->is_logged ? ROW_PUT : ROW_PUT_NEW, slot->keyspace->id, object);
+        head_row_append(rows, object->is_logged ? ROW_PUT : ROW_PUT_NEW, slot->keyspace->id,
+                        object);
         if (!object->is_logged)
             filter_add(slot->keyspace->filter, object->order);
     } else if (object->is_logged) {
@@ -162,7 +165,8 @@ static void read_counts(struct hot *hot, uint32_t ksid, struct bytes value)
 static bool read_meta_row(struct hot *hot, const struct row *row)
 {
     struct row_key key;
-    if (row->op == ROW_DELETE || (row->key.data[0] != ROW_KIND_META && row->key.data[0] != ROW_KIND_KEYSPACE))
+    if (row->op == ROW_DELETE ||
+        (row->key.data[0] != ROW_KIND_META && row->key.data[0] != ROW_KIND_KEYSPACE))
         return false;
     if (!row_key_decode(row->key, &key))
         return false;

@@ -1,5 +1,7 @@
 #include "keyspace/table.h"
 
+#include "base/assert.h"
+
 #include "base/mem.h"
 
 enum {
@@ -7,7 +9,7 @@ enum {
     PART_CAPACITY_MIN = 8,
 };
 
-#define HASH_MASK ((1ULL << 48) - 1)
+#define HASH_MASK    ((1ULL << 48) - 1)
 #define ADDRESS_MASK ((1ULL << 48) - 1)
 
 struct table_part {
@@ -120,7 +122,8 @@ void table_insert(struct table *table, struct object *object)
     table->count++;
 }
 
-static uint32_t position_of(const struct table_part *part, const struct object *object, uint64_t order)
+static uint32_t position_of(const struct table_part *part, const struct object *object,
+                            uint64_t order)
 {
     ASSERT(part != NULL);
     uint32_t i = home_of(part, order);
@@ -137,8 +140,8 @@ void table_replace(struct table *table, const struct object *old, struct object 
     part->slots[position_of(part, old, moved->order)] = slot_make(moved);
 }
 
-/* Closes the gap so that no tombstones are needed: an entry moves into it when its home does not lie
- * between the gap and itself. */
+/* Closes the gap so that no tombstones are needed: an entry moves into it when its home does not
+ * lie between the gap and itself. */
 static void part_close_gap(struct table_part *part, uint32_t gap)
 {
     uint32_t i = gap;

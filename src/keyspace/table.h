@@ -23,7 +23,8 @@ struct table {
 void table_free(struct table *table); /* leaves an empty table; the objects stay */
 struct object *table_find(const struct table *table, uint64_t order, struct bytes key);
 void table_insert(struct table *table, struct object *object); /* its key is not in the table */
-void table_replace(struct table *table, const struct object *old, struct object *moved); /* same key */
+void table_replace(struct table *table, const struct object *old,
+                   struct object *moved); /* same key */
 void table_remove(struct table *table, const struct object *object);
 
 /* An object chosen by the random number, nearly uniform; NULL when the table is empty. */

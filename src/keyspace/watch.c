@@ -55,14 +55,18 @@ void watch_add(struct watch_table *table, struct list *watches, bool *is_dirty, 
                struct bytes key, bool was_expired)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, watches) {
+    LIST_FOR_EACH(at, after, watches)
+    {
         struct watch *known = CONTAINER_OF(at, struct watch, in_set);
         if (known->table == table && is_of(known, database, key))
             return;
     }
     struct watch *watch = mem_alloc(sizeof(*watch) + key.size + 1);
-    *watch = (struct watch){.table = table, .is_dirty = is_dirty, .database = database,
-                            .was_expired = was_expired, .key_size = key.size};
+    *watch = (struct watch){.table = table,
+                            .is_dirty = is_dirty,
+                            .database = database,
+                            .was_expired = was_expired,
+                            .key_size = key.size};
     if (key.size > 0)
         memcpy(watch->key, key.data, key.size);
     list_push_back(bucket_of(table, database, key), &watch->in_bucket);
@@ -73,7 +77,8 @@ void watch_add(struct watch_table *table, struct list *watches, bool *is_dirty, 
 void watch_remove_all(struct list *watches)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, watches) {
+    LIST_FOR_EACH(at, after, watches)
+    {
         struct watch *watch = CONTAINER_OF(at, struct watch, in_set);
         list_remove(&watch->in_bucket);
         list_remove(&watch->in_set);
@@ -87,7 +92,8 @@ static void touch(struct watch_table *table, int database, struct bytes key, boo
 {
     struct list *bucket = bucket_of(table, database, key);
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, bucket) {
+    LIST_FOR_EACH(at, after, bucket)
+    {
         struct watch *watch = CONTAINER_OF(at, struct watch, in_bucket);
         if (!is_of(watch, database, key))
             continue;
@@ -112,7 +118,8 @@ void watch_touch_database(struct watch_table *table, int database,
 {
     for (int i = 0; i < WATCH_BUCKETS && table->count > 0; i++) {
         struct list *at, *after;
-        LIST_FOR_EACH(at, after, &table->buckets[i]) {
+        LIST_FOR_EACH(at, after, &table->buckets[i])
+        {
             struct watch *watch = CONTAINER_OF(at, struct watch, in_bucket);
             struct bytes key = bytes_of(watch->key, watch->key_size);
             if (watch->database == database && (exists == NULL || exists(context, key)))
@@ -121,11 +128,13 @@ void watch_touch_database(struct watch_table *table, int database,
     }
 }
 
-bool watch_any_expired(struct list *watches, bool (*is_expired)(void *context, int database, struct bytes key),
+bool watch_any_expired(struct list *watches,
+                       bool (*is_expired)(void *context, int database, struct bytes key),
                        void *context)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, watches) {
+    LIST_FOR_EACH(at, after, watches)
+    {
         struct watch *watch = CONTAINER_OF(at, struct watch, in_set);
         if (!watch->was_expired &&
             is_expired(context, watch->database, bytes_of(watch->key, watch->key_size)))
@@ -138,7 +147,8 @@ void watch_each(struct list *watches, void (*visit)(void *context, int database,
                 void *context)
 {
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, watches) {
+    LIST_FOR_EACH(at, after, watches)
+    {
         struct watch *watch = CONTAINER_OF(at, struct watch, in_set);
         visit(context, watch->database, bytes_of(watch->key, watch->key_size));
     }

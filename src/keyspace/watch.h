@@ -1,5 +1,5 @@
-/* WATCH: which connections want to know that a key changed. A side table at the leader; nothing of it
- * is in rows, and it costs nothing while nobody watches. */
+/* WATCH: which connections want to know that a key changed. A side table at the leader; nothing of
+ * it is in rows, and it costs nothing while nobody watches. */
 #pragma once
 
 #include "base/bytes.h"
@@ -24,13 +24,15 @@ void watch_touch(struct watch_table *table, int database, struct bytes key);
 void watch_touch_expired(struct watch_table *table, int database, struct bytes key);
 
 /* True when a watched key that was alive has expired by now; is_expired tells of one key. */
-bool watch_any_expired(struct list *watches, bool (*is_expired)(void *context, int database, struct bytes key),
+bool watch_any_expired(struct list *watches,
+                       bool (*is_expired)(void *context, int database, struct bytes key),
                        void *context);
 
 /* Calls with each watched key of a connection (what is cold of them is loaded before EXEC). */
 void watch_each(struct list *watches, void (*visit)(void *context, int database, struct bytes key),
                 void *context);
 
-/* Every watched key of a database: `exists` tells which ones the change concerns (all when NULL). */
+/* Every watched key of a database: `exists` tells which ones the change concerns (all when NULL).
+ */
 void watch_touch_database(struct watch_table *table, int database,
                           bool (*exists)(void *context, struct bytes key), void *context);

@@ -7,7 +7,7 @@
 
 enum { HEX_SIZE = 16 };
 
-#define HEADER "quoin-id 1\n"
+#define HEADER     "quoin-id 1\n"
 #define HEADER_ANY BYTES_LITERAL("quoin-id ")
 
 static char *path_of(const char *dir)
@@ -20,10 +20,11 @@ static char *path_of(const char *dir)
 
 static void format(const struct identity *identity, struct buf *out)
 {
-    buf_printf(out, HEADER "store %016llx\ncluster %016llx\nseed %016llx\nnode %016llx\nshards %016llx\n",
-               (unsigned long long)identity->store_id, (unsigned long long)identity->cluster_id,
-               (unsigned long long)identity->seed, (unsigned long long)identity->node_id,
-               (unsigned long long)identity->shards);
+    buf_printf(
+        out, HEADER "store %016llx\ncluster %016llx\nseed %016llx\nnode %016llx\nshards %016llx\n",
+        (unsigned long long)identity->store_id, (unsigned long long)identity->cluster_id,
+        (unsigned long long)identity->seed, (unsigned long long)identity->node_id,
+        (unsigned long long)identity->shards);
     buf_printf(out, "sum %016llx\n", (unsigned long long)hash_bytes(buf_bytes(out), 0));
 }
 
@@ -40,7 +41,8 @@ static bool take_hex(struct bytes *rest, const char *name, uint64_t *value)
             return false;
         *value = *value << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
-    *rest = bytes_of(rest->data + label.size + HEX_SIZE + 2, rest->size - label.size - HEX_SIZE - 2);
+    *rest =
+        bytes_of(rest->data + label.size + HEX_SIZE + 2, rest->size - label.size - HEX_SIZE - 2);
     return true;
 }
 
@@ -52,9 +54,9 @@ static bool parse(struct bytes text, struct identity *out)
     if (!bytes_start_with(rest, header))
         return false;
     rest = bytes_of(rest.data + header.size, rest.size - header.size);
-    if (!take_hex(&rest, "store", &out->store_id) || !take_hex(&rest, "cluster", &out->cluster_id) ||
-        !take_hex(&rest, "seed", &out->seed) || !take_hex(&rest, "node", &out->node_id) ||
-        !take_hex(&rest, "shards", &out->shards))
+    if (!take_hex(&rest, "store", &out->store_id) ||
+        !take_hex(&rest, "cluster", &out->cluster_id) || !take_hex(&rest, "seed", &out->seed) ||
+        !take_hex(&rest, "node", &out->node_id) || !take_hex(&rest, "shards", &out->shards))
         return false;
     size_t summed = text.size - rest.size;
     return take_hex(&rest, "sum", &sum) && rest.size == 0 &&
@@ -94,8 +96,8 @@ enum identity_err identity_read(struct disk *disk, const char *dir, struct ident
     return result;
 }
 
-enum identity_err identity_write(struct disk *disk, const char *dir, const struct identity *identity,
-                                 struct buf *error)
+enum identity_err identity_write(struct disk *disk, const char *dir,
+                                 const struct identity *identity, struct buf *error)
 {
     char *path = path_of(dir);
     struct buf text = {0};

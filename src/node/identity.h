@@ -1,5 +1,5 @@
-/* What a data directory is, for as long as it exists: written once at the first start, before anything
- * else in it, and checked at every later one.
+/* What a data directory is, for as long as it exists: written once at the first start, before
+ * anything else in it, and checked at every later one.
  *
  *   DIR/quoin.id := "quoin-id 1\n" (NAME " " HEX16 "\n"){5} "sum " HEX16 "\n"
  *   NAME         := store | cluster | seed | node | shards
@@ -22,7 +22,7 @@ struct identity {
 
 enum identity_err {
     IDENTITY_OK = 0,
-    IDENTITY_ABSENT,       /* no such file */
+    IDENTITY_ABSENT, /* no such file */
     IDENTITY_NEWER_FORMAT,
     IDENTITY_DAMAGED,
     IDENTITY_DISK,

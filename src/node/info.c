@@ -10,7 +10,8 @@ static void info_keyspace(struct buf *out, void *context)
         struct exec_database_counts counts = exec_database_counts(node->exec, i);
         if (counts.keys > 0)
             buf_printf(out, "db%d:keys=%lld,expires=%lld,avg_ttl=0,in_memory=%lld\r\n", i,
-                       (long long)counts.keys, (long long)counts.expiring, (long long)counts.in_memory);
+                       (long long)counts.keys, (long long)counts.expiring,
+                       (long long)counts.in_memory);
     }
 }
 
@@ -18,13 +19,14 @@ static void info_stats(struct buf *out, void *context)
 {
     const struct node *node = context;
     struct exec_counters counters = exec_counters(node->exec);
-    buf_printf(out,
-               "expired_keys:%llu\r\nevicted_keys:0\r\nkeyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n"
-               "keys_changed:%llu\r\ncold_loads:%llu\r\ncold_load_errors:%llu\r\n"
-               "suspended_runs:%llu\r\npaged_out_objects:%llu\r\n",
-               (ull)counters.expired_keys, (ull)counters.keyspace_hits, (ull)counters.keyspace_misses,
-               (ull)counters.changes, (ull)counters.loads, (ull)counters.load_errors,
-               (ull)counters.suspensions, (ull)counters.paged_out);
+    buf_printf(
+        out,
+        "expired_keys:%llu\r\nevicted_keys:0\r\nkeyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n"
+        "keys_changed:%llu\r\ncold_loads:%llu\r\ncold_load_errors:%llu\r\n"
+        "suspended_runs:%llu\r\npaged_out_objects:%llu\r\n",
+        (ull)counters.expired_keys, (ull)counters.keyspace_hits, (ull)counters.keyspace_misses,
+        (ull)counters.changes, (ull)counters.loads, (ull)counters.load_errors,
+        (ull)counters.suspensions, (ull)counters.paged_out);
 }
 
 static void info_memory(struct buf *out, void *context)
@@ -56,15 +58,16 @@ static const char *sync_name(enum wal_sync sync)
 static void info_wal(struct buf *out, const struct node *node)
 {
     struct wal_counters wal = wal_counters(node->wal);
-    buf_printf(out,
-               "appendfsync:%s\r\nweakest_appendfsync:%s\r\nwal_size:%llu\r\nwal_batches:%llu\r\n"
-               "wal_entries:%llu\r\nwal_bytes_written:%llu\r\nwal_syncs:%llu\r\nwal_sync_us:%llu\r\n"
-               "wal_sync_us_max:%llu\r\nwal_segments_made:%llu\r\nwal_segments_reused:%llu\r\n"
-               "wal_segments_removed:%llu\r\nwal_is_full:%d\r\n",
-               sync_name(wal_sync_mode(node->wal)), sync_name(wal_sync_mode(node->wal)),
-               (ull)wal_size_bytes(node->wal), (ull)wal.batches, (ull)wal.entries, (ull)wal.bytes,
-               (ull)wal.syncs, (ull)wal.sync_us, (ull)wal.sync_us_max, (ull)wal.segments_made,
-               (ull)wal.segments_reused, (ull)wal.segments_removed, wal_is_full(node->wal) ? 1 : 0);
+    buf_printf(
+        out,
+        "appendfsync:%s\r\nweakest_appendfsync:%s\r\nwal_size:%llu\r\nwal_batches:%llu\r\n"
+        "wal_entries:%llu\r\nwal_bytes_written:%llu\r\nwal_syncs:%llu\r\nwal_sync_us:%llu\r\n"
+        "wal_sync_us_max:%llu\r\nwal_segments_made:%llu\r\nwal_segments_reused:%llu\r\n"
+        "wal_segments_removed:%llu\r\nwal_is_full:%d\r\n",
+        sync_name(wal_sync_mode(node->wal)), sync_name(wal_sync_mode(node->wal)),
+        (ull)wal_size_bytes(node->wal), (ull)wal.batches, (ull)wal.entries, (ull)wal.bytes,
+        (ull)wal.syncs, (ull)wal.sync_us, (ull)wal.sync_us_max, (ull)wal.segments_made,
+        (ull)wal.segments_reused, (ull)wal.segments_removed, wal_is_full(node->wal) ? 1 : 0);
 }
 
 static void add_store(struct store_counters *sum, struct store_counters more)
@@ -89,14 +92,15 @@ static void info_persistence(struct buf *out, void *context)
         waiting += store_buffered_bytes(shard_fsm(node->shards[id])->store);
     }
     info_wal(out, node);
-    buf_printf(out,
-               "unflushed_bytes:%llu\r\nflushes:%llu\r\nflush_errors:%llu\r\nflushed_rows:%llu\r\n"
-               "flushed_bytes:%llu\r\nstore_reads:%llu\r\nstore_read_errors:%llu\r\nstore_reopens:%llu\r\n"
-               "swept_rows:%llu\r\ndisk_free:%llu\r\ndisk_reserve:%llu\r\nwrites_refused:%d\r\n",
-               (ull)waiting, (ull)store.flushes, (ull)store.flush_errors, (ull)store.flushed_rows,
-               (ull)store.flushed_bytes, (ull)store.reads, (ull)store.read_errors, (ull)store.reopens,
-               (ull)store.swept_rows, (ull)node->disk_free,
-               (ull)config_disk_reserve(node->config, node->disk_size), node->refusal[0] != 0);
+    buf_printf(
+        out,
+        "unflushed_bytes:%llu\r\nflushes:%llu\r\nflush_errors:%llu\r\nflushed_rows:%llu\r\n"
+        "flushed_bytes:%llu\r\nstore_reads:%llu\r\nstore_read_errors:%llu\r\nstore_reopens:%llu\r\n"
+        "swept_rows:%llu\r\ndisk_free:%llu\r\ndisk_reserve:%llu\r\nwrites_refused:%d\r\n",
+        (ull)waiting, (ull)store.flushes, (ull)store.flush_errors, (ull)store.flushed_rows,
+        (ull)store.flushed_bytes, (ull)store.reads, (ull)store.read_errors, (ull)store.reopens,
+        (ull)store.swept_rows, (ull)node->disk_free,
+        (ull)config_disk_reserve(node->config, node->disk_size), node->refusal[0] != 0);
 }
 
 static const char *start_name(enum shard_start start)
@@ -126,18 +130,20 @@ static void info_raft(struct buf *out, void *context)
     buf_printf(out, "cold_start:%s", start_name(start));
     if (start == SHARD_START_REPLAYED)
         buf_printf(out, " %llu", (ull)replayed);
-    buf_printf(out, "\r\ncold_start_us:%llu\r\nraft_role:%s\r\nshards:%u\r\ncluster_id:%016llx\r\n"
-                    "store_id:%016llx\r\n",
+    buf_printf(out,
+               "\r\ncold_start_us:%llu\r\nraft_role:%s\r\nshards:%u\r\ncluster_id:%016llx\r\n"
+               "store_id:%016llx\r\n",
                (ull)node->open_us, node->is_ready ? "leader" : "follower", node->shard_count,
                (ull)node->identity.cluster_id, (ull)node->identity.store_id);
     for (uint32_t id = 0; id < node->shard_count; id++) {
         struct shard_status status = shard_status(node->shards[id]);
-        buf_printf(out,
-                   "shard%u:role=%s,term=%llu,last=%llu,commit=%llu,applied=%llu,flushed=%llu,mark=%llu,"
-                   "base=%llu\r\n",
-                   id, status.is_leader ? "leader" : "follower", (ull)status.term, (ull)status.last,
-                   (ull)status.commit, (ull)status.applied, (ull)status.flushed, (ull)status.mark,
-                   (ull)status.base);
+        buf_printf(
+            out,
+            "shard%u:role=%s,term=%llu,last=%llu,commit=%llu,applied=%llu,flushed=%llu,mark=%llu,"
+            "base=%llu\r\n",
+            id, status.is_leader ? "leader" : "follower", (ull)status.term, (ull)status.last,
+            (ull)status.commit, (ull)status.applied, (ull)status.flushed, (ull)status.mark,
+            (ull)status.base);
     }
 }
 

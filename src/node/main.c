@@ -126,11 +126,13 @@ static int run(struct config *config, struct log *log, struct bytes notes)
     };
     struct node *node;
     struct buf error = {0};
-    log_write(log, LOG_LEVEL_NOTICE, "quoin 0.1.0 starts, process %ld, data in %s", (long)getpid(), config->dir);
+    log_write(log, LOG_LEVEL_NOTICE, "quoin 0.1.0 starts, process %ld, data in %s", (long)getpid(),
+              config->dir);
     log_notes(log, notes);
     raise_descriptor_limit(config, log);
     if (!node_open(&node, &options, &error)) {
-        log_write(log, LOG_LEVEL_WARNING, "Cannot start: %.*s", (int)error.size, (const char *)error.data);
+        log_write(log, LOG_LEVEL_WARNING, "Cannot start: %.*s", (int)error.size,
+                  (const char *)error.data);
         buf_free(&error);
         return 1;
     }

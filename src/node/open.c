@@ -3,7 +3,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/prng.h"
 #include "node/internal.h"
@@ -13,7 +12,7 @@
 
 enum {
     EVENTS_MAX = 1024,
-    QUEUE_MAX = 16384,        /* jobs of one worker group */
+    QUEUE_MAX = 16384,           /* jobs of one worker group */
     WRITE_BUFFER_SUM = 64 << 20, /* LevelDB's memory, all shards together */
     WRITE_BUFFER_MIN = 256 << 10,
     WRITE_BUFFER_MAX = 4 << 20,
@@ -130,10 +129,12 @@ static bool open_identity(struct node *node, struct buf *error)
     }
     if (node->identity.shards == (uint64_t)node->config->shards)
         return true;
-    buf_printf(error, "%s holds %llu shards, the configuration says shards %lld: the number is fixed at the "
-                      "first start",
-               node->config->dir, (unsigned long long)node->identity.shards,
-               (long long)node->config->shards);
+    buf_printf(
+        error,
+        "%s holds %llu shards, the configuration says shards %lld: the number is fixed at the "
+        "first start",
+        node->config->dir, (unsigned long long)node->identity.shards,
+        (long long)node->config->shards);
     return false;
 }
 
@@ -155,7 +156,8 @@ static bool log_is_gone(struct node *node, struct buf *error)
 {
     if (!list_has(node, node->config->dir, "shard-") || list_has(node, node->wal_dir, ""))
         return false;
-    buf_printf(error, "%s: the write-ahead log is gone, but shards are there: promises lost", node->wal_dir);
+    buf_printf(error, "%s: the write-ahead log is gone, but shards are there: promises lost",
+               node->wal_dir);
     return true;
 }
 
@@ -176,7 +178,8 @@ static bool open_wal(struct node *node, struct buf *error)
     };
     enum wal_err err = wal_open(&node->wal, node->disk, &options, &node->recovery, &note, error);
     if (note.size > 0)
-        log_write(node->log, LOG_LEVEL_WARNING, "Recovery: %.*s", (int)note.size, (const char *)note.data);
+        log_write(node->log, LOG_LEVEL_WARNING, "Recovery: %.*s", (int)note.size,
+                  (const char *)note.data);
     buf_free(&note);
     return err == WAL_OK;
 }
@@ -199,17 +202,21 @@ static bool open_shard(struct node *node, uint32_t id, struct buf *error)
         .wal_is_fresh = node->recovery->fresh,
         .boot_us = node->now.boot_us,
         .wall_us = node->now.wall_us,
-        .store = {
-            .dir = (const char *)dir.data,
-            .disk = node->disk,
-            .env = node->kv,
-            .identity = node->identity.cluster_id,
-            .shard = id,
-            .write_buffer_size = clamp(WRITE_BUFFER_SUM / node->shard_count, WRITE_BUFFER_MIN, WRITE_BUFFER_MAX),
-            .open_files_max = (uint32_t)clamp(OPEN_FILES_SUM / node->shard_count, OPEN_FILES_MIN, OPEN_FILES_SUM),
-            /* A generation is made only together with the log: later its absence is a loss (L4). */
-            .create = node->recovery->groups[id].hard.term == 0,
-        },
+        .store =
+            {
+                .dir = (const char *)dir.data,
+                .disk = node->disk,
+                .env = node->kv,
+                .identity = node->identity.cluster_id,
+                .shard = id,
+                .write_buffer_size =
+                    clamp(WRITE_BUFFER_SUM / node->shard_count, WRITE_BUFFER_MIN, WRITE_BUFFER_MAX),
+                .open_files_max = (uint32_t)clamp(OPEN_FILES_SUM / node->shard_count,
+                                                  OPEN_FILES_MIN, OPEN_FILES_SUM),
+                /* A generation is made only together with the log: later its absence is a loss
+                   (L4). */
+                .create = node->recovery->groups[id].hard.term == 0,
+            },
     };
     bool is_open = shard_open(&node->shards[id], &options, error);
     buf_free(&dir);
@@ -232,7 +239,8 @@ static bool open_shards(struct node *node, struct buf *error)
 
 static bool watch_stop(struct node *node)
 {
-    node->stop = (struct net_source){.fd = node->options.stop_fd, .kind = NODE_SOURCE_STOP, .what = NET_READABLE};
+    node->stop = (struct net_source){
+        .fd = node->options.stop_fd, .kind = NODE_SOURCE_STOP, .what = NET_READABLE};
     return node->stop.fd < 0 || loop_add(node->loop, &node->stop);
 }
 
@@ -361,8 +369,8 @@ static void run_waiting_jobs(struct node *node)
         node_run_job(node, 0);
 }
 
-/* Jobs end first: they point into what is freed next. A run that has begun ends too; one that waits for
- * a disk that does not answer is given up after CLOSE_ROUNDS_MAX. */
+/* Jobs end first: they point into what is freed next. A run that has begun ends too; one that waits
+ * for a disk that does not answer is given up after CLOSE_ROUNDS_MAX. */
 static void drain(struct node *node)
 {
     enum { CLOSE_ROUNDS_MAX = 20000, ROUND_US = 100 };

@@ -1,9 +1,8 @@
-/* The reserve of the disk: writes are refused before the disk is full, so that what was accepted can
- * still be made durable, and taken again by itself when there is space. */
+/* The reserve of the disk: writes are refused before the disk is full, so that what was accepted
+ * can still be made durable, and taken again by itself when there is space. */
 #include <stdio.h>
 
 #include "node/internal.h"
-#include "os/filesystem.h"
 
 enum { SPACE_PERIOD_US = 100000 };
 
@@ -11,10 +10,11 @@ static void refuse(struct node *node, const char *why)
 {
     if (node->refusal[0] == 0)
         log_write(node->log, LOG_LEVEL_WARNING, "Writes are refused: %s", why);
-    (void)snprintf(node->refusal, sizeof(node->refusal),
-                   "MISCONF Errors writing to disk: %s. Commands that may modify the data set are refused "
-                   "until there is space again.",
-                   why);
+    (void)snprintf(
+        node->refusal, sizeof(node->refusal),
+        "MISCONF Errors writing to disk: %s. Commands that may modify the data set are refused "
+        "until there is space again.",
+        why);
     exec_refuse_writes(node->exec, node->refusal);
 }
 

@@ -42,7 +42,8 @@ static void look_at_events(struct node *node, struct net_events events)
 {
     for (size_t i = 0; i < events.count; i++) {
         uint64_t count;
-        if (events.events[i].source == &node->wake && read(node->wake.fd, &count, sizeof(count)) < 0)
+        if (events.events[i].source == &node->wake &&
+            read(node->wake.fd, &count, sizeof(count)) < 0)
             continue; /* nothing to clear: another turn has taken the jobs */
         if (events.events[i].source == &node->stop)
             node_request_shutdown(node);
@@ -137,7 +138,8 @@ static void note_ready(struct node *node)
     }
     node->is_ready = true;
     node->open_us = node->now.boot_us - node->start_us;
-    log_write(node->log, LOG_LEVEL_NOTICE, "Ready to accept connections on port %lld, %.3f s after the start",
+    log_write(node->log, LOG_LEVEL_NOTICE,
+              "Ready to accept connections on port %lld, %.3f s after the start",
               (long long)node->config->port, (double)node->open_us / 1e6);
 }
 
@@ -232,7 +234,8 @@ size_t node_waiting_jobs(const struct node *node)
 
 void node_run_job(struct node *node, size_t position)
 {
-    struct worker *const workers[] = {node->wal_worker, node->store_worker, node->readers, node->freer};
+    struct worker *const workers[] = {node->wal_worker, node->store_worker, node->readers,
+                                      node->freer};
     for (size_t i = 0; i < COUNT_OF(workers); i++) {
         size_t waiting = worker_waiting(workers[i]);
         if (position >= waiting) {

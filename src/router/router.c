@@ -27,8 +27,8 @@ bool router_add_key(uint32_t shard_count, struct bytes key, uint32_t *shard)
     return true;
 }
 
-bool router_add_command(uint32_t shard_count, const struct command *command, const struct bytes *argv,
-                        int argc, uint32_t *shard)
+bool router_add_command(uint32_t shard_count, const struct command *command,
+                        const struct bytes *argv, int argc, uint32_t *shard)
 {
     struct command_key stack[KEYS_ON_STACK];
     struct command_key *keys = stack;

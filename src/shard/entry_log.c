@@ -1,5 +1,6 @@
 #include "shard/entry_log.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 enum { RING_START = 64 };

@@ -1,6 +1,5 @@
 #include "shard/shard.h"
 
-#include "base/endian.h"
 #include "base/mem.h"
 #include "shard/entry_log.h"
 
@@ -32,7 +31,8 @@ struct shard {
 
     struct shard_pending *pending; /* queue by batch; a power of two */
     uint64_t pending_mask;
-    uint64_t pending_from, promised_to, pending_to; /* not synced: from..to; promised before promised_to */
+    uint64_t pending_from, promised_to,
+        pending_to;        /* not synced: from..to; promised before promised_to */
     uint64_t synced_index; /* newest index that the WAL holds synced */
 
     enum shard_mark_state mark_state;
@@ -50,7 +50,8 @@ struct shard {
 
 static bool refuse(struct buf *error, uint32_t id, const char *why, uint64_t a, uint64_t b)
 {
-    buf_printf(error, "shard %u: %s (%llu, %llu)", id, why, (unsigned long long)a, (unsigned long long)b);
+    buf_printf(error, "shard %u: %s (%llu, %llu)", id, why, (unsigned long long)a,
+               (unsigned long long)b);
     return false;
 }
 
@@ -68,27 +69,33 @@ static uint64_t term_at(const struct wal_group_state *group, uint64_t index)
     return group->entries[index - group->base.index - 1]->term;
 }
 
-/* L4 for a voter that is alone: nobody can give back rows or promises, so any contradiction refuses. */
-static bool connects(const struct shard_options *options, struct store_meta applied, struct buf *error)
+/* L4 for a voter that is alone: nobody can give back rows or promises, so any contradiction
+ * refuses. */
+static bool connects(const struct shard_options *options, struct store_meta applied,
+                     struct buf *error)
 {
     const struct wal_group_state *group = options->recovered;
     uint64_t index = applied.applied_index;
     if (options->wal_is_fresh && index > 0)
         return refuse(error, options->id,
                       "the write-ahead log is gone, but rows were applied: promises lost "
-                      "(applied index, term)", index, applied.applied_term);
+                      "(applied index, term)",
+                      index, applied.applied_term);
     if (index > last_of(group))
         return refuse(error, options->id,
                       "the write-ahead log ends below what LevelDB holds: promises lost "
-                      "(last index, applied index)", last_of(group), index);
+                      "(last index, applied index)",
+                      last_of(group), index);
     if (index < group->mark.index || index < group->base.index)
         return refuse(error, options->id,
                       "LevelDB is behind the snapshot mark of the write-ahead log: rows lost "
-                      "(applied index, mark)", index, group->mark.index);
+                      "(applied index, mark)",
+                      index, group->mark.index);
     if (term_at(group, index) != applied.applied_term)
         return refuse(error, options->id,
                       "LevelDB and the write-ahead log disagree about the applied entry "
-                      "(index, term in LevelDB)", index, applied.applied_term);
+                      "(index, term in LevelDB)",
+                      index, applied.applied_term);
     return true;
 }
 
@@ -224,8 +231,9 @@ static void add_noop(struct shard *shard, const struct raft_ready *ready)
 static void store_ready(struct shard *shard, const struct raft_ready *ready)
 {
     if (ready->hard_state_changed)
-        wal_put_hard_state(shard->wal, shard->id,
-                           (struct wal_hard_state){.term = ready->hard.term, .vote = ready->hard.vote});
+        wal_put_hard_state(
+            shard->wal, shard->id,
+            (struct wal_hard_state){.term = ready->hard.term, .vote = ready->hard.vote});
     for (uint64_t index = ready->store_first; index <= ready->store_last; index++)
         wal_append(shard->wal, shard->id, entry_log_at(&shard->log, index));
     if (ready->must_store)
@@ -251,7 +259,8 @@ static void promise_stored(struct shard *shard, uint64_t boot_us)
 {
     uint64_t promised = wal_promised(shard->wal);
     while (shard->promised_to < shard->pending_to) {
-        const struct shard_pending *pending = &shard->pending[shard->promised_to & shard->pending_mask];
+        const struct shard_pending *pending =
+            &shard->pending[shard->promised_to & shard->pending_mask];
         if (pending->batch > promised)
             break;
         raft_stored(shard->raft, boot_us, &pending->mark);
@@ -263,7 +272,8 @@ static void note_synced(struct shard *shard)
 {
     uint64_t synced = wal_synced(shard->wal);
     while (shard->pending_from < shard->promised_to) {
-        const struct shard_pending *pending = &shard->pending[shard->pending_from & shard->pending_mask];
+        const struct shard_pending *pending =
+            &shard->pending[shard->pending_from & shard->pending_mask];
         if (pending->batch > synced)
             break;
         if (pending->index > shard->synced_index)

@@ -3,7 +3,8 @@
  *
  *   propose -> log -> collect -> WAL batch -> promise -> commit -> next_applied -> row buffer
  *                                                                     |
- *        compact <- base synced <- mark synced <- flushed <- step <---+          (L3: in this order)
+ *        compact <- base synced <- mark synced <- flushed <- step <---+          (L3: in this
+ * order)
  *
  * Everything runs on the loop and does not block, except opening and closing. */
 #pragma once
@@ -24,10 +25,10 @@ enum shard_mark_state {
 
 struct shard_options {
     uint32_t id;
-    uint64_t seed;        /* of election timeouts */
-    struct wal *wal;      /* shared; outlives the shard */
+    uint64_t seed;                           /* of election timeouts */
+    struct wal *wal;                         /* shared; outlives the shard */
     const struct wal_group_state *recovered; /* borrowed for the call */
-    bool wal_is_fresh;    /* no log was there */
+    bool wal_is_fresh;                       /* no log was there */
     struct store_options store;
     uint64_t boot_us;
     uint64_t wall_us;
@@ -36,14 +37,15 @@ struct shard_options {
 /* How a start went, for the log and INFO (L4). */
 enum shard_start {
     SHARD_START_FRESH,
-    SHARD_START_SKIPPED,  /* nothing to replay */
+    SHARD_START_SKIPPED, /* nothing to replay */
     SHARD_START_REPLAYED,
 };
 
 struct shard;
 
 /* Blocking. On an error nothing is given and error says which file or record contradicts which. */
-MUST_USE bool shard_open(struct shard **out, const struct shard_options *options, struct buf *error);
+MUST_USE bool shard_open(struct shard **out, const struct shard_options *options,
+                         struct buf *error);
 void shard_close(struct shard *shard); /* blocking; no job of it under way. NULL is legal */
 
 uint32_t shard_id(const struct shard *shard);
@@ -60,8 +62,8 @@ void shard_collect(struct shard *shard, uint64_t boot_us);
 /* Tells the core what the WAL may promise by now, and moves marks and compaction on. */
 void shard_promise(struct shard *shard, uint64_t boot_us);
 
-/* Applies the next committed entry to the row buffer and returns it, or NULL when there is none. The
- * entry is valid until the next call here that takes the shard. */
+/* Applies the next committed entry to the row buffer and returns it, or NULL when there is none.
+ * The entry is valid until the next call here that takes the shard. */
 struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms);
 
 /* Flush and housekeeping of the store. */
@@ -87,8 +89,8 @@ uint64_t shard_last_index(const struct shard *shard);
 /* Takes the memory of payload: stamp and rows (entry.h). Only when serving; cannot be refused. */
 uint64_t shard_propose(struct shard *shard, struct buf *payload);
 
-/* Payload bytes of the entries that are not flushed, marked and compacted yet: what admission limits
- * (L6), because row buffer, log and WAL all hold on to them. */
+/* Payload bytes of the entries that are not flushed, marked and compacted yet: what admission
+ * limits (L6), because row buffer, log and WAL all hold on to them. */
 uint64_t shard_backlog_bytes(const struct shard *shard);
 
 /* The time of the log (L10): the wall clock, but never behind the newest stamp, which moves on at

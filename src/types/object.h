@@ -2,19 +2,18 @@
  * and a tail whose meaning the encoding tells.
  *
  *   head | [expire_ms:8 when it has one] | key | tail
- *   tail := the value's bytes (STRING_EMBEDDED) | int64 (STRING_INT) | pointer (STRING_RAW, and types
- *           with a structure of their own)
+ *   tail := the value's bytes (STRING_EMBEDDED) | int64 (STRING_INT) | pointer (STRING_RAW, and
+ * types with a structure of their own)
  *
  * A changed tail may move the object. Only keyspace/ knows where an object is pointed at from, so
  * everything that may move one goes through keyspace/hot.h; types/ changes values through the tail
  * pointer only. */
 #pragma once
 
-#include "base/assert.h"
-#include "base/buf.h"
+#include "base/bytes.h"
 
 enum {
-    OBJECT_KEY_MAX = 64 * 1024,         /* bytes of a key */
+    OBJECT_KEY_MAX = 64 * 1024,            /* bytes of a key */
     OBJECT_STRING_MAX = 512 * 1024 * 1024, /* bytes of a string value */
 };
 
@@ -28,8 +27,9 @@ enum object_type {
  *     (cold) --load--> LOADING --> LOADED | HEAD | ABSENT
  *     HEAD --load--> LOADING_BODY --> LOADED
  *
- * ABSENT is a key known not to exist: a deletion that is not applied yet (a tombstone), or what a load
- * found. HEAD knows type, expiry, size and object id. While it loads, nobody else uses an object. */
+ * ABSENT is a key known not to exist: a deletion that is not applied yet (a tombstone), or what a
+ * load found. HEAD knows type, expiry, size and object id. While it loads, nobody else uses an
+ * object. */
 enum object_state {
     OBJECT_ABSENT,
     OBJECT_LOADING,
@@ -46,15 +46,15 @@ enum object_encoding {
 };
 
 struct object {
-    uint64_t order;     /* slot << 48 | hash48: its place among the K rows of a keyspace */
-    uint64_t ahead;     /* position in the ahead ring of its last change; hot.h */
-    uint32_t access;    /* when it was last used, in the clock of hot_turn; wraps */
+    uint64_t order;  /* slot << 48 | hash48: its place among the K rows of a keyspace */
+    uint64_t ahead;  /* position in the ahead ring of its last change; hot.h */
+    uint32_t access; /* when it was last used, in the clock of hot_turn; wraps */
     uint32_t key_size;
     uint32_t value_size; /* ENCODING_EMBEDDED: bytes in the tail */
-    uint8_t state;      /* enum object_state */
-    uint8_t type;       /* enum object_type; TYPE_NONE when ABSENT or LOADING */
-    uint8_t encoding;   /* enum object_encoding */
-    uint8_t pins : 4;      /* loads whose requests have not run yet; it is not paged out */
+    uint8_t state;       /* enum object_state */
+    uint8_t type;        /* enum object_type; TYPE_NONE when ABSENT or LOADING */
+    uint8_t encoding;    /* enum object_encoding */
+    uint8_t pins : 4;    /* loads whose requests have not run yet; it is not paged out */
     uint8_t has_expire : 1;
     uint8_t is_logged : 1; /* a K row exists as of the newest closed entry */
     uint8_t is_stale : 1;  /* a row of it was applied while it was loading: ask again */

@@ -1,6 +1,6 @@
 /* Strings. In memory: an integer, bytes inside the object, or a buffer of its own. In rows: up to
- * STRING_INLINE_MAX bytes stand in the K row; longer ones are chunks of STRING_CHUNK_SIZE bytes in E
- * rows (element = chunk number, be32), so that a change writes the chunks it touches and no more.
+ * STRING_INLINE_MAX bytes stand in the K row; longer ones are chunks of STRING_CHUNK_SIZE bytes in
+ * E rows (element = chunk number, be32), so that a change writes the chunks it touches and no more.
  *
  * K row value, after the part common to all types (store/FORMAT.md):
  *   string := bytes                                   (inline)
@@ -10,6 +10,8 @@
  * object (keyspace/hot.h does that before it calls them). */
 #pragma once
 
+#include "base/assert.h"
+#include "base/buf.h"
 #include "types/object.h"
 
 enum {
@@ -22,18 +24,19 @@ enum {
 
 /* A value in a buffer of its own. */
 struct string_raw {
-    uint8_t *data;        /* NULL in a HEAD */
+    uint8_t *data; /* NULL in a HEAD */
     uint32_t size;
     uint32_t capacity;
-    uint64_t object_id;   /* 0 until it is chunked */
-    uint32_t logged_size; /* bytes that chunk rows of object_id hold as of the newest closed entry */
-    uint64_t *dirty;      /* bit per chunk changed in the open entry; NULL when none */
+    uint64_t object_id; /* 0 until it is chunked */
+    uint32_t
+        logged_size; /* bytes that chunk rows of object_id hold as of the newest closed entry */
+    uint64_t *dirty; /* bit per chunk changed in the open entry; NULL when none */
     uint32_t dirty_words; /* length of dirty */
     uint32_t dirty_count; /* bits set */
 };
 
-/* The value as bytes. An integer is written to scratch (STRING_INT_TEXT_MAX bytes), which the result
- * then borrows. The object is LOADED. */
+/* The value as bytes. An integer is written to scratch (STRING_INT_TEXT_MAX bytes), which the
+ * result then borrows. The object is LOADED. */
 struct bytes string_value(const struct object *object, char *scratch);
 
 /* True, and *value set, when the value is the canonical decimal of an int64. O(length ≤ 20). */
@@ -57,7 +60,8 @@ void string_raw_emit_deletes(uint64_t object_id, uint32_t logged_size, struct bu
 
 /* Loading: puts one chunk row's value in place; raw has its final size and data. False when the row
  * does not fit the value (damage, L11). */
-MUST_USE bool string_raw_load_chunk(struct string_raw *raw, struct bytes element, struct bytes value);
+MUST_USE bool string_raw_load_chunk(struct string_raw *raw, struct bytes element,
+                                    struct bytes value);
 
 /* Bytes that string_raw_emit would append at most. */
 size_t string_raw_emit_size(const struct string_raw *raw);
