@@ -52,8 +52,9 @@ void raft_hear_leader(struct raft *raft)
     raft_restart_election_timer(raft);
 }
 
-/* Thesis 4.2.2, figure 4.6: whoever a newer configuration leaves out still stands for election until
- * that is known committed, because it may be the only one whose log lets it win and commit it. */
+/* Thesis 4.2.2, figure 4.6: whoever a newer configuration leaves out still stands for election
+ * until that is known committed, because it may be the only one whose log lets it win and commit
+ * it. */
 static bool is_needed(const struct raft *raft)
 {
     if (raft_is_voter(raft))

@@ -90,6 +90,7 @@ struct raft_peer {
     raft_index install_index;
     uint64_t install_not_before_us;
     /* catching up (thesis 4.2.1) */
+    bool is_catching_up; /* a round runs; none does while there is nothing to send */
     raft_index catch_up_target;
     uint64_t catch_up_since_us;
     bool last_round_was_short;
@@ -113,6 +114,7 @@ void raft_window_push(const struct raft *raft, struct raft_peer *peer, raft_inde
 void raft_window_unpush(struct raft_peer *peer);
 void raft_window_free_through(const struct raft *raft, struct raft_peer *peer, raft_index index);
 bool raft_peer_matches(struct raft *raft, struct raft_peer *peer, raft_index index);
+void raft_peer_begin_catch_up(const struct raft *raft, struct raft_peer *peer); /* if none runs */
 bool raft_peer_is_caught_up(const struct raft *raft, const struct raft_peer *peer);
 
 /* The largest value that a quorum of the newest configuration's voters has reached; 0 without

@@ -74,8 +74,11 @@ void raft_window_free_through(const struct raft *raft, struct raft_peer *peer, r
     }
 }
 
-static void begin_catch_up_round(struct raft *raft, struct raft_peer *peer)
+void raft_peer_begin_catch_up(const struct raft *raft, struct raft_peer *peer)
 {
+    if (peer->is_catching_up)
+        return;
+    peer->is_catching_up = true;
     peer->catch_up_target = raft->log.last;
     peer->catch_up_since_us = raft->now_us;
 }
@@ -88,7 +91,7 @@ static void start_peer(struct raft *raft, struct raft_peer *peer)
     *peer = (struct raft_peer){.id = id, .is_voter = is_voter, .window = window};
     peer->heard_us = raft->now_us; /* a new leader has an election timeout to gather its quorum */
     raft_peer_probe(peer, raft->log.last + 1);
-    begin_catch_up_round(raft, peer);
+    raft_peer_begin_catch_up(raft, peer);
 }
 
 /* Thesis 3.5: next starts just behind the leader's log, match at 0. Call before the no-op. */
@@ -139,13 +142,16 @@ void raft_peers_follow_members(struct raft *raft)
 
 /* Thesis 4.2.1: catching up goes in rounds, each of what the log held when it began; whose last
  * round took less than an election timeout will not hold up commits as a voter. */
-static void count_catch_up(struct raft *raft, struct raft_peer *peer)
+static void count_catch_up(const struct raft *raft, struct raft_peer *peer)
 {
-    if (peer->match < peer->catch_up_target)
+    if (!peer->is_catching_up || peer->match < peer->catch_up_target)
         return;
     uint64_t took_us = raft->now_us - peer->catch_up_since_us;
-    peer->last_round_was_short = took_us <= raft->config.election_min_us;
-    begin_catch_up_round(raft, peer);
+    bool has_all = peer->match == raft->log.last; /* the next round would be empty */
+    peer->last_round_was_short = has_all || took_us <= raft->config.election_min_us;
+    peer->is_catching_up = false;
+    if (!has_all)
+        raft_peer_begin_catch_up(raft, peer);
 }
 
 /* The peer stores our log through index. Returns whether that is news. */
@@ -169,7 +175,7 @@ bool raft_peer_is_caught_up(const struct raft *raft, const struct raft_peer *pee
     uint64_t span = raft->config.election_min_us;
     if (!peer->last_round_was_short || raft->now_us - peer->heard_us > span)
         return false;
-    return peer->match >= peer->catch_up_target || raft->now_us - peer->catch_up_since_us <= span;
+    return !peer->is_catching_up || raft->now_us - peer->catch_up_since_us <= span;
 }
 
 uint64_t raft_quorum_reached(const struct raft *raft, raft_peer_value_fn *value, uint64_t own)

@@ -55,8 +55,10 @@ void raft_send_append(struct raft *raft, struct raft_peer *peer)
     peer->append_due = false;
     peer->is_waiting = peer->state == RAFT_PROBE;
     peer->next += count;
-    if (count > 0)
+    if (count > 0) {
         raft_window_push(raft, peer, peer->next - 1);
+        raft_peer_begin_catch_up(raft, peer);
+    }
     if (wants_append(raft, peer))
         raft->is_dirty = true;
 }
