@@ -19,7 +19,9 @@ TESTLIB_SRC := $(wildcard tests/lib/*.c)
 TESTLIB_OBJ := $(TESTLIB_SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
 TRAPS   := $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*_test.c))
-SIM     := $(patsubst tests/sim/%.c,$(BUILD)/sim/%,$(wildcard tests/sim/*.c))
+SIM_RAFT := $(if $(findstring mutants,$(BUILD)),,$(BUILD)/mutants/sim/sim_raft)
+SIM_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*/*.c))
+SIM     := $(SIM_RAFT) $(patsubst tests/sim/%.c,$(BUILD)/sim/%,$(filter-out tests/sim/sim_raft.c,$(wildcard tests/sim/*.c)))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
@@ -51,9 +53,17 @@ $(BUILD)/faults/%: tests/faults/%.c $(TESTLIB_OBJ) $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -rdynamic -MMD -MP -MF $@.d $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS) -ldl
 
-$(BUILD)/sim/%: tests/sim/%.c $(TESTLIB_OBJ) $(LIB) Makefile
+# A simulator is one file with main; parts of it stand in a folder beside it.
+$(BUILD)/sim/%: tests/sim/%.c $(SIM_PARTS) $(TESTLIB_OBJ) $(LIB) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(SIM_PARTS) $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
+
+# The core alone, with the hooks for planted bugs: a struct is laid out differently there.
+$(SIM_RAFT): .FORCE
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CFLAGS="$(CFLAGS) -DRAFT_MUTANTS" \
+	    SRC="$(wildcard src/base/*.c src/raft/*.c)" TESTLIB_SRC="$(wildcard tests/lib/raft_net*.c)" \
+	    SIM_PARTS= $(BUILD)/mutants/sim/sim_raft
+.PHONY: .FORCE
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/tests/fuzz/driver.o $(TESTLIB_OBJ) $(LIB) Makefile
 	@mkdir -p $(@D)
@@ -63,7 +73,7 @@ $(BUILD)/tools/%: tests/tools/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(LIB) -o $@ -lhiredis $(LIBS)
 
--include $(OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
+-include $(OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
 -include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS))
 
 # --- Running ---------------------------------------------------------------------------------
@@ -88,7 +98,8 @@ export QUOIN_SERVER ?= $(SERVER)
 export QUOIN_TOOLS ?= $(BUILD)/tools
 
 TIDY_RUN     := tests/run_test.py tests/tidy/tidy_test.py tests/tidy/tidy.py
-SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)")
+SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)") \
+                "$(SIM_RAFT) --mutants --seeds 1:2000"
 PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
 FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
