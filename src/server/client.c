@@ -299,8 +299,12 @@ static void end_input(struct client *client, enum conn_err reason)
         client_doom(client);
         return;
     }
-    /* A peer that closed one direction only may still want its answers. */
     client->is_input_ended = true;
+    if (client_query_size(client) == 0 && output_unsent(&client->output) == 0) {
+        client_doom(client);
+        return;
+    }
+    /* A peer that closed one direction only may still want its answers. */
     client_make_runnable(client);
     client_update_interest(client);
 }

@@ -129,14 +129,8 @@ static void receive_connections(struct server *server, struct listener *listener
     }
 }
 
-static void receive_event(struct server *server, const struct net_event *event)
+static void receive_client(const struct net_event *event)
 {
-    if (event->source->kind == SOURCE_LISTENER) {
-        receive_connections(server, CONTAINER_OF(event->source, struct listener, source));
-        return;
-    }
-    if (event->source->kind != SOURCE_CLIENT)
-        return;
     struct conn *conn = CONTAINER_OF(event->source, struct conn, source);
     struct client *client = CONTAINER_OF(conn, struct client, conn);
     if (client->is_doomed)
@@ -154,8 +148,17 @@ static void receive_event(struct server *server, const struct net_event *event)
 
 void server_receive(struct server *server, struct net_events events)
 {
-    for (size_t i = 0; i < events.count; i++)
-        receive_event(server, &events.events[i]);
+    for (size_t i = 0; i < events.count; i++) {
+        if (events.events[i].source->kind == SOURCE_CLIENT)
+            receive_client(&events.events[i]);
+    }
+    server_reap(server);
+    /* New clients last: who left in the same turn has made room for them (maxclients). */
+    for (size_t i = 0; i < events.count; i++) {
+        struct net_source *source = events.events[i].source;
+        if (source->kind == SOURCE_LISTENER)
+            receive_connections(server, CONTAINER_OF(source, struct listener, source));
+    }
     server_reap(server);
 }
 

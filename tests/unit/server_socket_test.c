@@ -165,6 +165,20 @@ static void above_maxclients_a_caller_is_told_and_closed(void **state)
     (void)close(fourth);
 }
 
+static void who_left_in_the_same_turn_has_made_room(void **state)
+{
+    struct net *net = *state;
+    net->box.config.maxclients = 2;
+    int first = dial(net), second = dial(net);
+    wait_for_clients(net, 2);
+    (void)close(second);
+    int third = dial(net);
+    say(third, "ping\r\n");
+    hear(net, third, "+PONG\r\n");
+    (void)close(first);
+    (void)close(third);
+}
+
 static void a_password_is_asked_for_on_the_socket(void **state)
 {
     struct net *net = *state;
@@ -337,6 +351,7 @@ int main(void)
         NET_TEST(quit_closes_the_socket_after_the_answer),
         NET_TEST(a_peer_that_only_stops_sending_gets_its_answers),
         NET_TEST(above_maxclients_a_caller_is_told_and_closed),
+        NET_TEST(who_left_in_the_same_turn_has_made_room),
         NET_TEST(a_password_is_asked_for_on_the_socket),
         NET_TEST(a_large_argument_arrives_in_pieces_and_goes_back_in_pieces),
         NET_TEST(a_client_that_does_not_read_is_held_back_and_goes_on_when_it_does),
