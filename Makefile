@@ -23,6 +23,7 @@ SIM_RAFT := $(if $(findstring mutants,$(BUILD)),,$(BUILD)/mutants/sim/sim_raft)
 SIM_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*/*.c))
 SIM     := $(SIM_RAFT) $(patsubst tests/sim/%.c,$(BUILD)/sim/%,$(filter-out tests/sim/sim_raft.c,$(wildcard tests/sim/*.c)))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+PRELOAD := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(wildcard tests/preload/*.c))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 .PHONY: all
@@ -73,6 +74,11 @@ $(BUILD)/tools/%: tests/tools/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(LIB) -o $@ -lhiredis $(LIBS)
 
+# Libraries that tests put in front of the C library of a server.
+$(BUILD)/preload/%.so: tests/preload/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -shared -fPIC $< -o $@ -ldl
+
 -include $(OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
 -include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS))
 
@@ -96,6 +102,7 @@ RUN     := tests/run -j $(JOBS)
 SEEDS   ?= 1:300
 export QUOIN_SERVER ?= $(SERVER)
 export QUOIN_TOOLS ?= $(BUILD)/tools
+export QUOIN_PRELOAD ?= $(BUILD)/preload
 
 TIDY_RUN     := tests/run_test.py tests/tidy/tidy_test.py tests/tidy/tidy.py
 SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)") \
@@ -105,7 +112,7 @@ FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
 TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check)
 
-TEST_BUILT   := $(SERVER) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS)
+TEST_BUILT   := $(SERVER) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS) $(PRELOAD)
 
 .PHONY: test
 test: deps-test ## everything that must hold before a commit; ends with "N passed, N failed"
@@ -133,7 +140,7 @@ protocol: $(SERVER) ## the protocol and every command against a running server
 	@$(RUN) $(PROTOCOL_RUN)
 
 .PHONY: faults
-faults: $(SERVER) $(TRAPS) $(TOOLS) ## kill -9, full disk, damaged files, data beyond memory
+faults: $(SERVER) $(TRAPS) $(TOOLS) $(PRELOAD) ## kill -9, full disk, damaged files, data beyond memory
 	@$(RUN) $(FAULTS_RUN)
 
 .PHONY: diff
@@ -142,7 +149,7 @@ diff: $(SERVER) ## COMMANDS=n random commands compared with redis-server
 	tests/protocol/differential.py --commands $(COMMANDS) --seed $${SEED:-$$(date +%s)}
 
 .PHONY: soak
-soak: $(SERVER) $(TRAPS) $(TOOLS) ## the fault tests at full size, more seeds, a long comparison
+soak: $(SERVER) $(TRAPS) $(TOOLS) $(PRELOAD) ## the fault tests at full size, more seeds, a long comparison
 	@QUOIN_SOAK=1 $(RUN) --timeout 7200 $(FAULTS_RUN) "tests/protocol/differential.py --commands $(COMMANDS)" \
 	    $(foreach program,$(SIM),"$(program) --seeds 1:20000")
 
