@@ -60,6 +60,8 @@ void server_register_commands(struct command_table *table);
  * says which and why, and none is open. */
 MUST_USE bool server_listen(struct server *server, const char **error);
 
+/* Clients that have left are freed: sources of theirs in `events` are not to be looked at
+ * afterwards. */
 void server_receive(struct server *server, struct net_events events);
 void server_execute(struct server *server, struct turn_time now);
 void server_release(struct server *server);

@@ -146,19 +146,22 @@ static void receive_client(const struct net_event *event)
     }
 }
 
+/* New clients last: who left in the same turn has made room for them (maxclients). The sources of
+ * those who left are gone by then, so the listeners are noted before. */
 void server_receive(struct server *server, struct net_events events)
 {
-    for (size_t i = 0; i < events.count; i++) {
-        if (events.events[i].source->kind == SOURCE_CLIENT)
-            receive_client(&events.events[i]);
-    }
-    server_reap(server);
-    /* New clients last: who left in the same turn has made room for them (maxclients). */
+    struct listener *callers[LISTENERS_MAX];
+    size_t caller_count = 0;
     for (size_t i = 0; i < events.count; i++) {
         struct net_source *source = events.events[i].source;
-        if (source->kind == SOURCE_LISTENER)
-            receive_connections(server, CONTAINER_OF(source, struct listener, source));
+        if (source->kind == SOURCE_CLIENT)
+            receive_client(&events.events[i]);
+        else if (source->kind == SOURCE_LISTENER)
+            callers[caller_count++] = CONTAINER_OF(source, struct listener, source);
     }
+    server_reap(server);
+    for (size_t i = 0; i < caller_count; i++)
+        receive_connections(server, callers[i]);
     server_reap(server);
 }
 
