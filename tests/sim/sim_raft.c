@@ -21,6 +21,7 @@
 
 #include "raft/mutants.h"
 #include "raft_net.h"
+#include "raft_net_faults.h"
 
 enum {
     MILLION = 1000000,
@@ -29,22 +30,10 @@ enum {
     NEVER = -1,
 };
 
-/* Drawn per seed. Chances are per million, of a message or of an action slot. */
-struct sim_options {
-    uint32_t drop, duplicate, slow, restart_at_once, leader_bias, link_bias, ambush;
-    uint64_t delay_max_us, slow_max_us, store_max_us;
-    uint64_t action_us;
-    uint32_t propose, read, partition, heal, crash, restart, change, transfer, compact, apply;
-    uint32_t lose_rows, lose_promises, unreachable, electable;
-    uint32_t drift_ppm;
-    uint32_t actions;
-    uint32_t voters; /* 0: drawn with the net */
-};
-
 struct sim {
     struct raft_net *net;
     struct prng prng;
-    struct sim_options options;
+    struct raft_faults options;
     uint64_t action_due_us;
     uint32_t actions_left;
     raft_term watched_term;                              /* the newest with a leader */
@@ -60,148 +49,6 @@ struct sim_run {
     bool is_traced;
     bool each_mutant;
 };
-
-/* ---- drawing ---- */
-
-/* A rate: off as often as not, otherwise of any order of magnitude up to max. */
-static uint32_t draw_rate(struct prng *prng, uint32_t max)
-{
-    if (prng_chance(prng, 500000))
-        return 0;
-    return max >> prng_below(prng, 6);
-}
-
-static uint64_t draw_of(struct prng *prng, const uint64_t *choices, size_t count)
-{
-    return choices[prng_below(prng, count)];
-}
-
-static struct sim_options draw_options(struct prng *prng)
-{
-    static const uint64_t delays[] = {300, 2000, 15000, 40000, 100000};
-    static const uint64_t stores[] = {100, 2000, 20000, 80000};
-    static const uint64_t slots[] = {5000, 10000, 30000};
-    static const uint64_t slows[] = {100000, 300000, 1000000};
-    /* Few as well: who is cut off can win an election only while nothing new is written. */
-    static const uint64_t proposals[] = {3000, 20000, 100000, 500000};
-    static const uint64_t drifts[] = {0, 10000, 200000};
-    return (struct sim_options){
-        .drop = draw_rate(prng, 300000),
-        .duplicate = draw_rate(prng, 100000),
-        .slow = draw_rate(prng, 300000),
-        .delay_max_us = draw_of(prng, delays, COUNT_OF(delays)),
-        .slow_max_us = draw_of(prng, slows, COUNT_OF(slows)),
-        .leader_bias = draw_rate(prng, 800000),
-        .link_bias = draw_rate(prng, 800000),
-        .ambush = draw_rate(prng, 800000),
-        .restart_at_once = draw_rate(prng, MILLION),
-        .store_max_us = draw_of(prng, stores, COUNT_OF(stores)),
-        .action_us = draw_of(prng, slots, COUNT_OF(slots)),
-        .propose = (uint32_t)draw_of(prng, proposals, COUNT_OF(proposals)),
-        .read = draw_rate(prng, 400000),
-        .partition = draw_rate(prng, 150000),
-        .heal = 20000 + draw_rate(prng, 200000),
-        .crash = draw_rate(prng, 100000),
-        .restart = 50000 + draw_rate(prng, 400000),
-        .change = draw_rate(prng, 300000),
-        .transfer = draw_rate(prng, 100000),
-        .compact = draw_rate(prng, 50000),
-        .apply = 200000 + (uint32_t)prng_below(prng, 800000),
-        .lose_rows = draw_rate(prng, 10000),
-        .lose_promises = draw_rate(prng, 5000),
-        .unreachable = draw_rate(prng, 20000),
-        .electable = draw_rate(prng, 5000),
-        .drift_ppm = (uint32_t)draw_of(prng, drifts, COUNT_OF(drifts)),
-        .actions = 100 + (uint32_t)prng_below(prng, 200),
-    };
-}
-
-static struct sim_options without_faults(struct sim_options options)
-{
-    options.drop = options.duplicate = options.slow = options.partition = options.crash = 0;
-    options.change = options.transfer = options.compact = options.unreachable = 0;
-    options.lose_rows = options.lose_promises = options.electable = options.ambush = 0;
-    options.delay_max_us = options.store_max_us = 2000;
-    options.action_us = 5000;
-    options.actions = 400;
-    return options;
-}
-
-/* Half of the seeds are about one thing: what one rule forbids needs a few faults to meet within
- * one election timeout, and every other fault is in the way. */
-static struct sim_options draw_theme(struct prng *prng, struct sim_options options)
-{
-    static const uint64_t rates[] = {10000, 25000, 60000};
-    static const uint64_t delays[] = {5000, 15000, 40000};
-    struct sim_options theme = without_faults(options);
-    switch (prng_below(prng, 6)) {
-    case 0:
-    case 1: /* who may believe to lead: few writes, so that who is cut off can still win */
-        theme.propose = 5000;
-        theme.read = 300000;
-        theme.link_bias = prng_chance(prng, 500000) ? 800000 : 0;
-        theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
-        theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
-        theme.slow = (uint32_t)prng_below(prng, 400000);
-        theme.slow_max_us = 200000;
-        theme.crash = draw_rate(prng, 100000);
-        theme.restart_at_once = MILLION;
-        theme.transfer = draw_rate(prng, 50000);
-        return theme;
-    case 2: /* whose entries survive: leaders come and go with entries on few disks */
-        theme.propose = 50000;
-        theme.delay_max_us = draw_of(prng, delays, COUNT_OF(delays));
-        theme.ambush = 800000;
-        theme.actions = 1000; /* it takes four leaders to overwrite what one committed wrongly */
-        theme.voters = 3;     /* two more mean two more that must miss what was written */
-        theme.leader_bias = 600000;
-        theme.drop = draw_rate(prng, 300000);
-        theme.crash = draw_rate(prng, 50000);
-        theme.restart = 200000;
-        theme.partition = 10000;
-        theme.heal = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
-        return theme;
-    case 3: /* whose majority counts: changes on their way while leaders come and go */
-        theme.propose = 5000;
-        theme.delay_max_us = draw_of(prng, delays, COUNT_OF(delays));
-        theme.drop = draw_rate(prng, 300000);
-        theme.change = 900000;
-        theme.voters = 4; /* halves of an even number overlap least */
-        theme.leader_bias = 300000;
-        theme.ambush = 600000;
-        theme.partition = (uint32_t)draw_of(prng, rates, COUNT_OF(rates));
-        theme.heal = 60000;
-        theme.crash = draw_rate(prng, 50000);
-        theme.restart_at_once = 500000;
-        return theme;
-    default:
-        return options;
-    }
-}
-
-static struct raft_net_options draw_net(struct prng *prng, const struct sim_options *options,
-                                        uint64_t seed)
-{
-    static const uint64_t sizes[] = {1, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5, 7};
-    uint32_t drawn = (uint32_t)draw_of(prng, sizes, COUNT_OF(sizes));
-    uint32_t voters = options->voters != 0 ? options->voters : drawn;
-    uint32_t nodes = voters + (prng_chance(prng, 500000) ? (uint32_t)prng_below(prng, 3) : 0);
-    struct raft_config config = raft_net_config();
-    static const uint64_t entries[] = {1, 1, 2, RAFT_NET_ENTRIES_MAX};
-    static const uint64_t windows[] = {1, 2, 8};
-    config.heartbeat_us = prng_between(prng, 20000, 45000);
-    config.append_entries_max = (uint32_t)draw_of(prng, entries, COUNT_OF(entries));
-    config.inflight_max = (uint32_t)draw_of(prng, windows, COUNT_OF(windows));
-    config.term_runs_max = prng_chance(prng, 100000) ? 8 : 256;
-    config.clock_drift_ppm = options->drift_ppm;
-    return (struct raft_net_options){
-        .node_count = nodes,
-        .voter_count = voters,
-        .config = config,
-        .seed = seed,
-        .applies_at_once = prng_chance(prng, 500000),
-    };
-}
 
 /* ---- clocks ---- */
 
@@ -268,7 +115,7 @@ static bool all_can_live(const struct sim *sim, raft_node but)
 static void schedule_messages(struct sim *sim)
 {
     struct raft_net *net = sim->net;
-    const struct sim_options *options = &sim->options;
+    const struct raft_faults *options = &sim->options;
     for (uint32_t i = net->message_count; i > 0 && net->messages[i - 1].due_us == 0; i--) {
         uint64_t delay = prng_between(&sim->prng, 50, options->delay_max_us);
         if (sim->is_healthy)
@@ -474,16 +321,28 @@ static bool foresee(struct raft_members *members, enum raft_change_kind kind, ra
     return kind == RAFT_ADD_LEARNER;
 }
 
+/* Rather towards as many voters as the group was formed with, so that it neither dwindles nor
+ * stands still. */
+static enum raft_change_kind draw_change(struct sim *sim, const struct raft_members *members)
+{
+    static const enum raft_change_kind kinds[] = {RAFT_ADD_LEARNER, RAFT_PROMOTE, RAFT_DEMOTE,
+                                                  RAFT_REMOVE};
+    uint32_t voters = 0;
+    for (uint32_t i = 0; i < members->count; i++)
+        voters += members->at[i].is_voter;
+    if (prng_chance(&sim->prng, 300000))
+        return kinds[prng_below(&sim->prng, COUNT_OF(kinds))];
+    bool grows = voters < sim->net->options.voter_count;
+    return kinds[(grows ? 0 : 2) + prng_below(&sim->prng, 2)];
+}
+
 static void act_on_members(struct sim *sim, uint32_t n)
 {
-    static const enum raft_change_kind kinds[] = {RAFT_ADD_LEARNER, RAFT_ADD_LEARNER, RAFT_PROMOTE,
-                                                  RAFT_PROMOTE,     RAFT_DEMOTE,      RAFT_REMOVE};
-    struct prng *prng = &sim->prng;
     struct raft_members members = raft_membership(sim->net->nodes[n].raft)->members;
-    enum raft_change_kind kind = kinds[prng_below(prng, COUNT_OF(kinds))];
+    enum raft_change_kind kind = draw_change(sim, &members);
     raft_node id = sim->net->nodes[any_node(sim)].id;
-    if (kind == RAFT_REMOVE && members.count > 0)
-        id = members.at[prng_below(prng, members.count)].id;
+    if (kind != RAFT_ADD_LEARNER && members.count > 0)
+        id = members.at[prng_below(&sim->prng, members.count)].id;
     if (foresee(&members, kind, id) && can_live(sim, &members, 0))
         (void)raft_net_change(sim->net, n, kind, id);
 }
@@ -723,30 +582,15 @@ static void run_liveness(struct sim *sim)
 
 /* ---- seeds ---- */
 
-static void trace_options(const struct sim *sim, const struct raft_net_options *net)
-{
-    const struct sim_options *o = &sim->options;
-    printf(
-        "# %u nodes, %u voters, %u entries, window %u; drop %u duplicate %u slow %u delay %" PRIu64
-        " store %" PRIu64
-        " drift %u; propose %u partition %u heal %u crash %u restart %u at once %u"
-        " leader %u change %u transfer %u compact %u rows %u promises %u; %u actions of %" PRIu64
-        " us\n",
-        net->node_count, net->voter_count, net->config.append_entries_max, net->config.inflight_max,
-        o->drop, o->duplicate, o->slow, o->delay_max_us, o->store_max_us, o->drift_ppm, o->propose,
-        o->partition, o->heal, o->crash, o->restart, o->restart_at_once, o->leader_bias, o->change,
-        o->transfer, o->compact, o->lose_rows, o->lose_promises, o->actions, o->action_us);
-}
-
 static uint64_t run_seed(struct raft_net *net, uint64_t seed, int mutant, bool is_traced)
 {
     struct sim sim = {.net = net, .prng = prng_init(seed), .ambush_due_us = UINT64_MAX};
-    sim.options = draw_theme(&sim.prng, draw_options(&sim.prng));
-    struct raft_net_options options = draw_net(&sim.prng, &sim.options, seed);
+    sim.options = raft_faults_draw(&sim.prng);
+    struct raft_net_options options = raft_faults_draw_net(&sim.prng, &sim.options, seed);
     options.config.mutant = mutant;
     options.is_traced = is_traced;
     if (is_traced)
-        trace_options(&sim, &options);
+        raft_faults_trace(&sim.options, &options);
     raft_net_begin(net, &options);
     for (uint32_t n = 0; n < net->node_count; n++)
         set_drift(&sim, n);
