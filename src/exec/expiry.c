@@ -8,6 +8,8 @@ enum {
     EXPIRY_PERIOD_US = 100000,
     EXPIRY_ROWS_MAX = 1000, /* of one slice; a full one is followed by the next at once */
     EXPIRY_SLICE_SIZE = 1 << 20,
+    EXPIRY_MARGIN_MS = 10000, /* how far behind a finished pass the next one begins */
+    EXPIRY_FULL_PASS = 256,   /* and every so many passes begins at the beginning */
 };
 
 struct expiry_scan {
@@ -15,7 +17,10 @@ struct expiry_scan {
     struct exec_shard *es;
     struct buf from, to;
     bool is_running;
-    uint64_t due_us; /* boot time of the next slice */
+    uint64_t due_us;    /* boot time of the next slice */
+    uint64_t passed_ms; /* everything due before this was seen by a pass that came to its end */
+    uint64_t passes;
+    bool is_in_pass; /* `from` is where the last slice stopped */
 };
 
 static struct expiry_scan *scan_of(struct exec_shard *es)
@@ -27,13 +32,25 @@ static struct expiry_scan *scan_of(struct exec_shard *es)
     return es->expiry;
 }
 
-/* T rows sort by time: everything below now is due. */
-static void set_bounds(struct expiry_scan *scan)
+/* T rows sort by time: everything below now is due. What earlier passes deleted still stands in
+ * LevelDB as deletions until it is compacted, so a pass does not begin at the beginning of time but
+ * a margin before the end of the last one: a hint is applied a little after it was made, and a cold
+ * key is dealt with in the pass after the one that had it loaded. */
+static void begin_pass(struct expiry_scan *scan)
 {
+    bool is_full = scan->passes++ % EXPIRY_FULL_PASS == 0 || scan->passed_ms < EXPIRY_MARGIN_MS;
+    uint64_t from_ms = is_full ? 0 : scan->passed_ms - EXPIRY_MARGIN_MS;
     buf_clear(&scan->from);
     buf_clear(&scan->to);
-    buf_append_u8(&scan->from, ROW_KIND_EXPIRY);
+    row_key_append_expiry(&scan->from, from_ms, 0, 0, bytes_of(NULL, 0));
     row_key_append_expiry(&scan->to, scan->es->now_us / 1000 + 1, 0, 0, bytes_of(NULL, 0));
+    scan->is_in_pass = true;
+}
+
+static void set_bounds(struct expiry_scan *scan)
+{
+    if (!scan->is_in_pass)
+        begin_pass(scan);
     scan->read = (struct store_read){
         .from = buf_bytes(&scan->from),
         .to = buf_bytes(&scan->to),
@@ -103,11 +120,10 @@ static void settle_due(struct exec_shard *es, struct keyspace *keyspace, const s
     hot_delete_expired(es->hot, keyspace, object);
 }
 
-static size_t settle_rows(struct exec_shard *es, struct bytes rows)
+static void settle_rows(struct exec_shard *es, struct bytes rows)
 {
     struct row row;
-    size_t count = 0;
-    for (; rows_next(&rows, &row) == ROWS_OK; count++) {
+    while (rows_next(&rows, &row) == ROWS_OK) {
         struct row_key due;
         if (!row_key_decode(row.key, &due) || due.kind != ROW_KIND_EXPIRY)
             continue;
@@ -119,22 +135,38 @@ static size_t settle_rows(struct exec_shard *es, struct bytes rows)
         if (es->hot->open_size >= EXEC_ENTRY_CLOSE_SIZE)
             exec_close_entry(es);
     }
-    return count;
+}
+
+/* A slice that was cut is followed by the next at once, where it stopped. */
+static void slice_done(struct expiry_scan *scan)
+{
+    struct exec_shard *es = scan->es;
+    settle_rows(es, buf_bytes(&scan->read.rows));
+    if (!scan->read.complete) {
+        buf_clear(&scan->from);
+        buf_append(&scan->from, buf_bytes(&scan->read.next));
+        scan->due_us = es->exec->now.boot_us;
+        return;
+    }
+    struct row_key end;
+    bool is_key = row_key_decode(buf_bytes(&scan->to), &end);
+    ASSERT(is_key);
+    scan->passed_ms = end.expire_ms;
+    scan->is_in_pass = false;
 }
 
 bool exec_expiry_job_done(struct exec *exec, struct job *job)
 {
+    (void)exec;
     if (job->kind != EXEC_JOB_EXPIRY)
         return false;
     struct expiry_scan *scan = CONTAINER_OF(job, struct expiry_scan, read.job);
     struct exec_shard *es = scan->es;
     scan->is_running = false;
     enum store_err err = store_read_end(shard_fsm(es->shard)->store, &scan->read);
-    /* Another run may have the shard meanwhile, or it is no longer ours: the next slice finds them.
-     */
-    if (err == STORE_OK && exec_shard_is_open(es) &&
-        settle_rows(es, buf_bytes(&scan->read.rows)) == EXPIRY_ROWS_MAX)
-        scan->due_us = exec->now.boot_us;
+    /* Another run may have the shard meanwhile, or it is no longer ours: the same slice again. */
+    if (err == STORE_OK && exec_shard_is_open(es))
+        slice_done(scan);
     store_read_fini(&scan->read);
     return true;
 }
