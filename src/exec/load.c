@@ -146,10 +146,14 @@ static void load_finish(struct load *load)
         return;
     }
     struct string_raw *raw = load->raw;
+    struct object *object = load->object;
     load->raw = NULL;
-    struct object *object = hot_end_load(es->hot, load->keyspace, load->object, load->has_row,
-                                         buf_bytes(&load->value), raw);
     es->exec->counters.loads++;
+    if (object->state == OBJECT_LOADING_BODY)
+        hot_end_body(es->hot, load->keyspace, object, raw);
+    else
+        object = hot_end_load(es->hot, load->keyspace, object, load->has_row,
+                              buf_bytes(&load->value), raw);
     if (object == NULL) {
         log_write(es->exec->log, LOG_LEVEL_WARNING,
                   "shard %u: the row of a key cannot be read (%zu bytes)", es->id,
@@ -373,6 +377,11 @@ struct load *exec_load(struct exec_shard *es, struct keyspace *keyspace, uint64_
         return load;
     }
     struct load *load = load_new(es, keyspace, order, key, object, needs_value);
+    if (object != NULL) {
+        const struct string_raw *head = object_pointer(object);
+        start_body(load, head->object_id, head->size);
+        return load;
+    }
     struct bytes value;
     bool is_finished = false;
     switch (store_find_buffered(shard_fsm(es->shard)->store, buf_bytes(&load->key_row), &value)) {

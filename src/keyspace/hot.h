@@ -188,11 +188,17 @@ void hot_restore_counts(struct hot *hot, uint32_t ksid, struct bytes value);
 struct object *hot_begin_load(struct hot *hot, struct keyspace *keyspace, uint64_t order,
                               struct bytes key, struct object *object);
 
-/* What the rows say of the key: value is that of its K row, absent when has_row is false. raw is
- * the loaded body of a chunked string or NULL (head only); taken. Returns where the object is now,
- * or NULL when it is a row that cannot be read (damage). */
+/* Ends the load of a placeholder with what the rows say of the key: value is that of its K row,
+ * absent when has_row is false. raw is the loaded body of a chunked string or NULL (head only);
+ * taken. Returns where the object is now, or NULL when it is a row that cannot be read (damage). */
 struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
                             bool has_row, struct bytes value, struct string_raw *raw);
+
+/* Ends the load of the body of a head: raw (taken) has all bytes of the object id that the head
+ * names. The K row has no say: an expiry or a name that the head was given may not be applied yet.
+ */
+void hot_end_body(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                  struct string_raw *raw);
 
 /* Keeps what was loaded in memory until those who asked for it have run; unpin finds it by key, for
  * it may have moved or gone meanwhile. Returns false when it is pinned too often already. */

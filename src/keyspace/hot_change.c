@@ -32,6 +32,7 @@ static void ring_grow(struct hot *hot)
 struct object *hot_touch(struct hot *hot, struct keyspace *keyspace, struct object *object)
 {
     ASSERT(hot->is_open);
+    ASSERT(object->state != OBJECT_LOADING && object->state != OBJECT_LOADING_BODY);
     if (!watch_is_empty(hot->watches) && hot->is_expiring)
         watch_touch_expired(hot->watches, keyspace->database, object_key(object));
     else if (!watch_is_empty(hot->watches))

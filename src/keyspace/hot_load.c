@@ -71,12 +71,11 @@ static struct object *fill_chunked(struct hot *hot, struct keyspace *keyspace,
 struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
                             bool has_row, struct bytes value, struct string_raw *raw)
 {
-    ASSERT(object->state == OBJECT_LOADING || object->state == OBJECT_LOADING_BODY);
+    ASSERT(object->state == OBJECT_LOADING && object->encoding == ENCODING_NONE);
     ASSERT(!object->is_stale && !hot_is_ahead(hot, object));
     struct head head;
     if (has_row && !head_decode(value, &head))
         return NULL;
-    hot_value_free(hot, keyspace, object); /* what a head knew */
     if (!has_row) {
         object = hot_reshape(hot, keyspace, object, false, 0, 0);
         object->state = OBJECT_ABSENT;
@@ -88,6 +87,21 @@ struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct o
         return fill_chunked(hot, keyspace, object, &head, raw);
     ASSERT(raw == NULL);
     return fill_inline(hot, keyspace, object, &head);
+}
+
+void hot_end_body(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                  struct string_raw *raw)
+{
+    ASSERT(object->state == OBJECT_LOADING_BODY && object->encoding == ENCODING_RAW);
+    struct string_raw *head = object_pointer(object);
+    ASSERT(!object->is_stale && raw->size == head->size && head->logged_size == head->size);
+    raw->object_id = head->object_id;
+    raw->logged_size = head->logged_size;
+    hot_value_free(hot, keyspace, object);
+    keyspace->memory += string_raw_memory(raw);
+    memcpy(object_tail(object), &raw, sizeof(struct string_raw *));
+    object->encoding = ENCODING_RAW;
+    object->state = OBJECT_LOADED;
 }
 
 void hot_cancel_load(struct hot *hot, struct keyspace *keyspace, struct object *object)

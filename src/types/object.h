@@ -28,8 +28,9 @@ enum object_type {
  *     HEAD --load--> LOADING_BODY --> LOADED
  *
  * ABSENT is a key known not to exist: a deletion that is not applied yet (a tombstone), or what a
- * load found. HEAD knows type, expiry, size and object id. While it loads, nobody else uses an
- * object. */
+ * load found. HEAD knows type, expiry, size and object id. While it loads, nobody else changes an
+ * object; one whose body is being loaded still is what its head says, and may be ahead of the rows.
+ */
 enum object_state {
     OBJECT_ABSENT,
     OBJECT_LOADING,
@@ -94,7 +95,8 @@ static inline int64_t object_expire_ms(const struct object *object)
 
 static inline bool object_is_present(const struct object *object)
 {
-    return object->state == OBJECT_HEAD || object->state == OBJECT_LOADED;
+    return object->state == OBJECT_HEAD || object->state == OBJECT_LOADED ||
+           object->state == OBJECT_LOADING_BODY;
 }
 
 static inline void *object_pointer(const struct object *object)
