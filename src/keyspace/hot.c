@@ -72,6 +72,7 @@ void hot_free(struct hot *hot)
     free_garbage(hot);
     watch_table_free(hot->watches);
     mem_free(hot->removals);
+    mem_free(hot->flushed);
     buf_free(&hot->open_rows);
     mem_free(hot->ring);
     mem_free(hot);

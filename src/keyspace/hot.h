@@ -53,6 +53,14 @@ struct hot_removal {
     uint64_t order;
 };
 
+/* A keyspace whose flush is not applied yet: what it takes to have it again if it never is. */
+struct hot_flushed {
+    uint64_t index;
+    uint32_t id;
+    int64_t keys_applied;
+    int64_t expiring_applied;
+};
+
 struct hot_slot {
     struct object *object; /* NULL: superseded or dropped */
     struct keyspace *keyspace;
@@ -84,6 +92,9 @@ struct hot {
 
     struct hot_removal *removals; /* a queue by index */
     size_t removals_from, removals_count, removals_capacity;
+
+    struct hot_flushed *flushed; /* by index */
+    size_t flushed_count, flushed_capacity;
 
     uint64_t hash_seed;
     uint64_t object_prefix; /* term << 40 */

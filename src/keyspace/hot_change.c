@@ -276,11 +276,26 @@ static void change_map(struct hot *hot)
     hot->open_size += 256;
 }
 
+static void remember_flushed(struct hot *hot, const struct keyspace *keyspace)
+{
+    if (hot->flushed_count == hot->flushed_capacity) {
+        hot->flushed_capacity = hot->flushed_capacity == 0 ? 16 : hot->flushed_capacity * 2;
+        hot->flushed = mem_realloc(hot->flushed, hot->flushed_capacity * sizeof(*hot->flushed));
+    }
+    hot->flushed[hot->flushed_count++] = (struct hot_flushed){
+        .index = hot->open_index,
+        .id = keyspace->id,
+        .keys_applied = keyspace->keys_applied,
+        .expiring_applied = keyspace->expiring_applied,
+    };
+}
+
 struct keyspace *hot_flush_database(struct hot *hot, int database)
 {
     struct keyspace *old = hot->databases[database];
     change_map(hot);
     sweep_keyspace(hot, old->id);
+    remember_flushed(hot, old);
     hot_forget_keyspace(hot, old);
     old->next = hot->garbage;
     hot->garbage = old;

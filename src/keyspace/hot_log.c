@@ -152,13 +152,30 @@ static bool read_map(struct hot *hot, struct bytes value)
     return true;
 }
 
+static struct hot_flushed *flushed_by_id(const struct hot *hot, uint32_t id)
+{
+    for (size_t i = 0; i < hot->flushed_count; i++) {
+        if (hot->flushed[i].id == id)
+            return &hot->flushed[i];
+    }
+    return NULL;
+}
+
 static void read_counts(struct hot *hot, uint32_t ksid, struct bytes value)
 {
-    struct keyspace *keyspace = keyspace_by_id(hot, ksid);
-    if (keyspace == NULL || value.size != COUNTS_VALUE_SIZE)
+    if (value.size != COUNTS_VALUE_SIZE)
         return;
-    keyspace->keys_applied = (int64_t)get_le64(value.data);
-    keyspace->expiring_applied = (int64_t)get_le64(value.data + 8);
+    int64_t keys = (int64_t)get_le64(value.data);
+    int64_t expiring = (int64_t)get_le64(value.data + 8);
+    struct keyspace *keyspace = keyspace_by_id(hot, ksid);
+    struct hot_flushed *flushed = keyspace == NULL ? flushed_by_id(hot, ksid) : NULL;
+    if (keyspace != NULL) {
+        keyspace->keys_applied = keys;
+        keyspace->expiring_applied = expiring;
+    } else if (flushed != NULL) {
+        flushed->keys_applied = keys;
+        flushed->expiring_applied = expiring;
+    }
 }
 
 /* The rows that come first in an entry; false at the first of another kind. */
@@ -200,6 +217,17 @@ static void release_removals(struct hot *hot, uint64_t index)
         hot->removals_from = 0;
 }
 
+static void release_flushed(struct hot *hot, uint64_t index)
+{
+    size_t count = 0;
+    while (count < hot->flushed_count && hot->flushed[count].index <= index)
+        count++;
+    if (count == 0)
+        return;
+    hot->flushed_count -= count;
+    memmove(hot->flushed, hot->flushed + count, hot->flushed_count * sizeof(*hot->flushed));
+}
+
 void hot_release(struct hot *hot, uint64_t index, struct bytes rows)
 {
     ASSERT(index > hot->released);
@@ -209,9 +237,25 @@ void hot_release(struct hot *hot, uint64_t index, struct bytes rows)
         continue;
     release_slots(hot, index);
     release_removals(hot, index);
+    release_flushed(hot, index);
 }
 
 /* ---- applied, but not executed here ---- */
+
+/* A database that the applied map names and memory does not have: a new one, or one that was
+ * flushed by an entry that will not be applied after all. Its rows are there, its objects are not.
+ */
+static struct keyspace *unknown_keyspace(const struct hot *hot, int database)
+{
+    struct keyspace *keyspace = hot_keyspace_new(hot->applied_ids[database], database);
+    const struct hot_flushed *flushed = flushed_by_id(hot, keyspace->id);
+    if (flushed == NULL)
+        return keyspace;
+    keyspace->keys_applied = flushed->keys_applied;
+    keyspace->expiring_applied = flushed->expiring_applied;
+    keyspace->is_complete = keyspace->filter_is_whole = keyspace->keys_applied == 0;
+    return keyspace;
+}
 
 static void follow_map(struct hot *hot)
 {
@@ -225,7 +269,7 @@ static void follow_map(struct hot *hot)
             keyspace = old[j];
             old[j] = NULL;
         }
-        hot->databases[i] = keyspace != NULL ? keyspace : hot_keyspace_new(hot->applied_ids[i], i);
+        hot->databases[i] = keyspace != NULL ? keyspace : unknown_keyspace(hot, i);
         hot->databases[i]->database = i;
     }
     for (int j = 0; j < HOT_DATABASES; j++) {
@@ -309,6 +353,7 @@ void hot_drop_ahead(struct hot *hot)
     buf_clear(&hot->open_rows);
     hot->removals_count = hot->removals_from = 0;
     follow_map(hot);
+    hot->flushed_count = 0;
     take_applied_counts(hot);
 }
 
