@@ -156,7 +156,7 @@ void server_receive(struct server *server, struct net_events events)
         struct net_source *source = events.events[i].source;
         if (source->kind == SOURCE_CLIENT)
             receive_client(&events.events[i]);
-        else if (source->kind == SOURCE_LISTENER)
+        else if (source->kind == SOURCE_LISTENER && caller_count < LISTENERS_MAX)
             callers[caller_count++] = CONTAINER_OF(source, struct listener, source);
     }
     server_reap(server);
