@@ -216,7 +216,7 @@ const struct command admin_commands[] = {
         .function = admin_wait,
         .arguments = wait_arguments,
         .tips = wait_tips,
-        .acl_extra = "@connection",
+        .acl_extra = "-@keyspace @connection",
     },
     {
         .name = "lolwut",

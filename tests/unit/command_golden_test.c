@@ -14,13 +14,22 @@
 #include "commands/acl_category.h"
 #include "commands/command.h"
 #include "commands/command_reply.h"
+#include "exec/exec.h"
+#include "server/acl_commands.h"
+#include "server/admin_commands.h"
+#include "server/client_commands.h"
+#include "server/config_commands.h"
+#include "server/connection_commands.h"
+#include "server/slowlog_commands.h"
+#include "server/transaction_commands.h"
 
 static const char golden_path[] = "tests/lib/commands_golden.tsv";
 
 static const struct command *const tables[] = {
-    string_commands,
-    generic_commands,
-    introspection_commands,
+    string_commands,      generic_commands,    introspection_commands, exec_keys_commands,
+    exec_flush_commands,  exec_debug_commands, acl_commands,           admin_commands,
+    client_commands,      config_commands,     connection_commands,    slowlog_commands,
+    transaction_commands,
 };
 
 /* Rows that differ from Redis on purpose, and commands that it does not have. */
