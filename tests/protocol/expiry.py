@@ -112,19 +112,19 @@ def keys_die_by_themselves(r):
 @test
 def a_key_dies_at_its_time_and_not_before(r):
     for _ in range(10):
+        begin = time.monotonic()  # before the request: the key cannot die earlier than 60 ms from here
         ask(r, "SET k v PX 60", "OK")
-        begin = time.monotonic()
         wait_for(lambda: r("GET", "k") is None, 5, "the death of a key")
         seconds = time.monotonic() - begin
-        assert 0.055 <= seconds < 0.5, f"lived for {seconds} s"
+        assert 0.06 <= seconds < 2, f"lived for {seconds} s"
 
 
 @test
 def a_new_value_lives_on_after_the_old_time(r):
-    asks(r, ("SET k v PX 50", "OK"), ("SET k w", "OK"), ("SET l v PX 50", "OK"),
-         ("PEXPIRE l 100000", 1), ("SET m v PX 50", "OK"), ("PERSIST m", 1),
-         ("SET n v PX 50", "OK"), ("RENAME n o", "OK"), ("SET n new", "OK"))
-    time.sleep(0.15)
+    asks(r, ("SET k v PX 800", "OK"), ("SET k w", "OK"), ("SET l v PX 800", "OK"),
+         ("PEXPIRE l 100000", 1), ("SET m v PX 800", "OK"), ("PERSIST m", 1),
+         ("SET n v PX 800", "OK"), ("RENAME n o", "OK"), ("SET n new", "OK"))
+    time.sleep(0.9)
     asks(r, ("GET k", b"w"), ("GET l", b"v"), ("GET m", b"v"), ("GET n", b"new"), ("GET o", None))
 
 

@@ -156,8 +156,8 @@ def a_watch_is_for_a_key_of_one_database(server, r):
 
 @test
 def a_watched_key_that_expires_stops_the_block(r):
-    asks(r, ("SET k v PX 30", "OK"), ("WATCH k", "OK"))
-    time.sleep(0.06)
+    asks(r, ("SET k v PX 500", "OK"), ("WATCH k", "OK"))
+    time.sleep(0.6)
     ask(r, "GET k", None)
     asks(r, ("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", NULL_ARRAY))
 
