@@ -112,7 +112,7 @@ def keys_die_by_themselves(r):
 @test
 def a_key_dies_at_its_time_and_not_before(r):
     for _ in range(10):
-        begin = time.monotonic()  # before the request: the key cannot die earlier than 60 ms from here
+        begin = time.monotonic()  # before the request: it cannot die sooner than 60 ms from here
         ask(r, "SET k v PX 60", "OK")
         wait_for(lambda: r("GET", "k") is None, 5, "the death of a key")
         seconds = time.monotonic() - begin
