@@ -318,8 +318,9 @@ void call_rename(struct call *c, struct bytes from, struct bytes to)
 {
     uint64_t from_order, to_order;
     (void)call_delete(c, to);
-    struct object *to_object = find(c, to, false, &to_order);
+    /* In this order: waiting for a cold key may release a tombstone, but no present object. */
     struct object *from_object = find(c, from, false, &from_order);
+    struct object *to_object = find(c, to, false, &to_order);
     ASSERT(from_object != NULL && object_is_present(from_object) && from_object != to_object);
     hot_rename(c->hot, c->keyspace, from_object, to_order, to, to_object);
     changed(c);

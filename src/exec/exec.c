@@ -292,6 +292,8 @@ static void page_out(struct exec *exec)
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct hot *hot = exec->shards[id].hot;
         uint64_t bytes = (uint64_t)((double)hot_memory(hot) * share) + 1;
+        if (exec->shards[id].awaits_key)
+            continue; /* a command that found one key and waits for another holds the first */
         (void)hot_page_out(hot, bytes, PAGE_OUT_TRIES_MAX, prng_next(&exec->prng));
     }
 }
@@ -392,4 +394,6 @@ static void await_key(struct call *c, uint64_t order, struct bytes key, bool nee
         return; /* the row buffers had it */
     exec_wait_for(load, run->request);
     exec_yield(run);
+    run->shard->awaits_key = true;
 }
+    run->shard->awaits_key = false;

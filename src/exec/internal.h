@@ -37,6 +37,7 @@ struct exec_shard {
     uint32_t id;
     uint64_t lead_term;     /* that hot memory works for; 0: none */
     struct run *holder;     /* the run that has the shard for itself: nobody else executes */
+    bool awaits_key;        /* the holder is inside a command that has objects in its hands */
     struct list queue;      /* requests that wait for the shard */
     struct list loads;      /* under way */
     uint64_t now_us;        /* the time of the log in this turn */
