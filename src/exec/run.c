@@ -299,7 +299,10 @@ void exec_yield(struct run *run)
     struct exec_shard *es = run->shard;
     /* What others changed before need not wait for this run; its own changes stay in one entry. */
     bool holds = es != NULL && run->is_exclusive;
-    bool is_unchanged = holds && es->hot->tail == run->changes_from && !es->hot->map_changed;
+    /* A key that others changed in the same entry is changed again without a new place in the ring:
+     * the ring alone does not tell. */
+    bool is_unchanged = holds && run->call.changes == 0 &&
+                        es->hot->tail == run->changes_from && !es->hot->map_changed;
     if (is_unchanged)
         exec_close_entry(es);
     run->exec->counters.suspensions++;
