@@ -49,8 +49,8 @@ static struct string_raw *read_body(const struct row_map *rows, uint64_t object_
         if (!bytes_start_with(row_key, buf_bytes(&prefix)))
             break;
         struct bytes value = buf_bytes(&rows->items[at].value);
-        is_good = is_good && row_key_decode(row_key, &key) &&
-                  string_raw_load_chunk(raw, key.name, value);
+        is_good =
+            is_good && row_key_decode(row_key, &key) && string_raw_load_chunk(raw, key.name, value);
         read += value.size;
     }
     buf_free(&prefix);
@@ -199,8 +199,8 @@ void hot_box_check_rows(const struct row_map *rows)
         bool is_key = row_key_decode(buf_bytes(&rows->items[at].key), &key);
         ASSERT(is_key);
         /* A flushed keyspace is swept whole: a change in the entry of its flush leaves no K row. */
-        bool is_gone = (key.kind == ROW_KIND_KEY || key.kind == ROW_KIND_EXPIRY) &&
-                       is_swept(rows, key.ksid);
+        bool is_gone =
+            (key.kind == ROW_KIND_KEY || key.kind == ROW_KIND_EXPIRY) && is_swept(rows, key.ksid);
         if (is_gone)
             continue;
         if (key.kind == ROW_KIND_KEY)

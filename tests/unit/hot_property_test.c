@@ -1,7 +1,7 @@
-/* Law L7 as a property: hot memory of a leader and of a follower against plain models. Commands, closed
- * entries, applies, loads in steps, page-outs, lost leaderships and restarts come in any order; at
- * every moment the leader shows everything that was executed, the follower what is applied, and the
- * rows alone are enough to make either again. */
+/* Law L7 as a property: hot memory of a leader and of a follower against plain models. Commands,
+ * closed entries, applies, loads in steps, page-outs, lost leaderships and restarts come in any
+ * order; at every moment the leader shows everything that was executed, the follower what is
+ * applied, and the rows alone are enough to make either again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,10 +60,10 @@ struct world {
     uint64_t term;
     uint64_t next_index;
     struct model executed;
-    struct model logged;  /* as of the newest closed entry */
+    struct model logged; /* as of the newest closed entry */
     struct model applied;
-    struct row_map log;   /* fold of all closed entries */
-    struct row_map rows;  /* fold of the applied ones */
+    struct row_map log;  /* fold of all closed entries */
+    struct row_map rows; /* fold of the applied ones */
     struct closed queue[QUEUE_MAX];
     size_t queued;
     bool is_touched[DATABASES][KEYS]; /* in the open entry */
@@ -122,8 +122,8 @@ static int64_t count(const struct database *database, bool is_expiring)
 static struct bytes name_of(int key)
 {
     static const char LONG_NAME[300] = "a name that is longer than others";
-    static const char *const NAMES[KEYS] = {"", "a", "b", "{a}b", "{a}c", "counter", "k6", "k7", "k8",
-                                            "k9", "{}", LONG_NAME};
+    static const char *const NAMES[KEYS] = {"",   "a",  "b",  "{a}b", "{a}c", "counter",
+                                            "k6", "k7", "k8", "k9",   "{}",   LONG_NAME};
     return key == KEYS - 1 ? bytes_of(LONG_NAME, sizeof(LONG_NAME)) : bytes_of_string(NAMES[key]);
 }
 
@@ -182,8 +182,7 @@ static void check_gate(const struct world *world, int d, int k)
     uint64_t expected = world->executed.map_index;
     if (key_index > expected)
         expected = key_index;
-    const struct object *object =
-        table_find(&hot->databases[d]->table, order_of(k), name_of(k));
+    const struct object *object = table_find(&hot->databases[d]->table, order_of(k), name_of(k));
     assert_int_equal(hot_gate(hot, hot->databases[d], object),
                      expected > hot->released ? expected : 0);
     uint64_t newest = world->executed.newest;
@@ -208,12 +207,13 @@ static void check_all(struct world *world)
 
 /* ---- the rows of one entry ---- */
 
-static void check_key_op(const struct world *world, const struct row *row, const struct row_key *key,
-                         bool is_seen[DATABASES][KEYS])
+static void check_key_op(const struct world *world, const struct row *row,
+                         const struct row_key *key, bool is_seen[DATABASES][KEYS])
 {
     for (int d = 0; d < DATABASES; d++) {
         for (int k = 0; k < KEYS; k++) {
-            if (world->executed.databases[d].ksid != key->ksid || !bytes_equal(key->name, name_of(k)))
+            if (world->executed.databases[d].ksid != key->ksid ||
+                !bytes_equal(key->name, name_of(k)))
                 continue;
             bool was = !world->is_flushed[d] && world->logged.databases[d].keys[k].is_present;
             bool is = world->executed.databases[d].keys[k].is_present;
@@ -300,8 +300,8 @@ static void touched(struct world *world, int d, int k)
 
 static size_t draw_size(struct prng *prng)
 {
-    static const size_t EDGES[] = {0, 1, 20, 44, 1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096,
-                                   4097, 8192, 9000};
+    static const size_t EDGES[] = {0,    1,    20,   44,   1023, 1024, 1025, 2047,
+                                   2048, 2049, 4095, 4096, 4097, 8192, 9000};
     if (prng_chance(prng, 500000))
         return EDGES[prng_below(prng, sizeof(EDGES) / sizeof(EDGES[0]))];
     return prng_below(prng, prng_chance(prng, 500000) ? 60 : 6000);
@@ -335,8 +335,8 @@ static void do_set(struct world *world, int d, int k)
     value->expire_ms = draw_expiry(&world->prng);
     value->is_present = true;
     open_entry(world);
-    (void)hot_set_string(world->leader, world->leader->databases[d], order_of(k), name_of(k), object,
-                         buf_bytes(&value->bytes), value->expire_ms);
+    (void)hot_set_string(world->leader, world->leader->databases[d], order_of(k), name_of(k),
+                         object, buf_bytes(&value->bytes), value->expire_ms);
     touched(world, d, k);
 }
 
@@ -358,7 +358,8 @@ static void do_write(struct world *world, int d, int k)
 {
     struct object *object;
     struct value *value = &world->executed.databases[d].keys[k];
-    if (!find(world, d, k, HOT_VALUE, &object) || !value->is_present || value->bytes.size > VALUE_MAX)
+    if (!find(world, d, k, HOT_VALUE, &object) || !value->is_present ||
+        value->bytes.size > VALUE_MAX)
         return;
     struct buf bytes = {0};
     draw_bytes(&world->prng, 1 + draw_size(&world->prng), &bytes);
@@ -463,7 +464,8 @@ static void do_swap(struct world *world, int a)
     int b = (a + 1) % DATABASES;
     open_entry(world);
     hot_swap_databases(world->leader, a, b);
-    swap_bytes(&world->executed.databases[a], &world->executed.databases[b], sizeof(struct database));
+    swap_bytes(&world->executed.databases[a], &world->executed.databases[b],
+               sizeof(struct database));
     /* What was logged and touched moves along with the keyspaces. */
     swap_bytes(&world->logged.databases[a], &world->logged.databases[b], sizeof(struct database));
     swap_bytes(world->is_touched[a], world->is_touched[b], sizeof(world->is_touched[a]));
@@ -476,8 +478,8 @@ static void run_command(struct world *world)
     static const struct {
         void (*run)(struct world *world, int d, int k);
         uint64_t weight;
-    } COMMANDS[] = {{do_delete, 4}, {do_expire, 5}, {do_rename, 4}, {do_set_int, 4},
-                    {do_write, 9},  {do_set, 12}};
+    } COMMANDS[] = {{do_delete, 4},  {do_expire, 5}, {do_rename, 4},
+                    {do_set_int, 4}, {do_write, 9},  {do_set, 12}};
     int d = (int)prng_below(&world->prng, DATABASES);
     int k = (int)prng_below(&world->prng, KEYS);
     uint64_t drawn = prng_below(&world->prng, 40);
