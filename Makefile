@@ -26,6 +26,9 @@ FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuz
 PRELOAD := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(wildcard tests/preload/*.c))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
+# Objects that only a pattern asks for are kept.
+.SECONDARY:
+
 .PHONY: all
 all: $(SERVER) ## build src/quoin-server
 

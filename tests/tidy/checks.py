@@ -226,7 +226,8 @@ def no_trailing_blanks(tree):
 
 def nothing_mutable_is_global(tree):
     return [(path, line, f"mutable and static: {text}")
-            for path in tree.c_paths("src/", "utils/", "tests/lib/") for line, text in tree.source(path).variables()]
+            for path in tree.c_paths("src/", "utils/", "tests/lib/")
+            for line, text in tree.source(path).variables()]
 
 
 def structs_have_no_typedef(tree):
