@@ -122,7 +122,7 @@ bool exec_load_keys(struct exec_shard *es, struct request *request)
         struct queued self = {request->command, request->argv, request->argc};
         preload_queued(&preload, &self);
     }
-    for (int i = 0; i < request->queue_count; i++)
+    for (int i = 0; request->queue != NULL && i < request->queue_count; i++)
         preload_queued(&preload, &request->queue[i]);
     return preload.is_there;
 }
