@@ -334,12 +334,20 @@ void shard_promise(struct shard *shard, uint64_t boot_us)
     step_mark(shard);
 }
 
+/* Replay: the log may be ahead of what LevelDB held and of a clock that was set back since (L10). */
+static void note_stamp(struct shard *shard, const struct entry *entry)
+{
+    if (entry->kind == ENTRY_ROWS && entry_stamp_us(entry) > shard->stamp_us)
+        shard->stamp_us = entry_stamp_us(entry);
+}
+
 struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
 {
     uint64_t next = shard_applied_index(shard) + 1;
     if (next > raft_commit_index(shard->raft))
         return NULL;
     struct entry *entry = entry_log_at(&shard->log, next);
+    note_stamp(shard, entry);
     fsm_apply(&shard->fsm, entry, now_ms);
     raft_applied(shard->raft, next);
     return entry;
