@@ -102,6 +102,7 @@ bool exec_new(struct exec **out, const struct exec_options *options, struct buf 
     exec->expires_actively = true;
     exec->env = (struct call_env){.await_key = await_key, .notify = notify};
     list_init(&exec->ready);
+    list_init(&exec->runs);
     list_init(&exec->next_turn);
     list_init(&exec->stranded);
     exec_set_limits(exec, options->limits);
@@ -291,9 +292,9 @@ static void page_out(struct exec *exec)
     double share = (double)(memory - exec->limits.memory_max) / (double)memory;
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct hot *hot = exec->shards[id].hot;
-        uint64_t bytes = (uint64_t)((double)hot_memory(hot) * share) + 1;
         if (exec->shards[id].awaits_key)
             continue; /* a command that found one key and waits for another holds the first */
+        uint64_t bytes = (uint64_t)((double)hot_memory(hot) * share) + 1;
         (void)hot_page_out(hot, bytes, PAGE_OUT_TRIES_MAX, prng_next(&exec->prng));
     }
 }
@@ -393,7 +394,7 @@ static void await_key(struct call *c, uint64_t order, struct bytes key, bool nee
     if (load == NULL)
         return; /* the row buffers had it */
     exec_wait_for(load, run->request);
-    exec_yield(run);
     run->shard->awaits_key = true;
-}
+    exec_yield(run);
     run->shard->awaits_key = false;
+}

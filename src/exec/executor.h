@@ -30,7 +30,11 @@ struct exec_options {
 /* Reads what LevelDB knows of databases and counts (blocking, a few rows of each shard). False:
  * rows cannot be read, error says which. */
 MUST_USE bool exec_new(struct exec **out, const struct exec_options *options, struct buf *error);
-void exec_free(struct exec *exec); /* no job is under way; NULL is legal */
+void exec_free(struct exec *exec); /* no job or run is under way; NULL is legal */
+
+/* The process ends: runs that wait in the middle never go on, and are not answered. Their requests
+ * are forgotten. */
+void exec_abandon_runs(struct exec *exec);
 
 void exec_set_limits(struct exec *exec, struct exec_limits limits);
 

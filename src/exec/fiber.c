@@ -170,6 +170,12 @@ static void fiber_retire(struct fiber *fiber)
     pool->idle_count++;
 }
 
+void fiber_abandon(struct fiber *fiber)
+{
+    fiber->pool->count--;
+    fiber_free(fiber);
+}
+
 bool fiber_resume(struct fiber *fiber)
 {
     before_switch(&fiber->fake_outside, stack_bottom(fiber), STACK_SIZE);

@@ -11,6 +11,9 @@ struct fiber_pool; /* keeps a few stacks for reuse */
 struct fiber_pool *fiber_pool_new(void);
 void fiber_pool_free(struct fiber_pool *pool); /* no fiber is under way; NULL is legal */
 
+/* Frees the stack of one that has yielded and will not be resumed. What its frames own is lost. */
+void fiber_abandon(struct fiber *fiber);
+
 /* Not started: the first fiber_resume calls main(argument). */
 struct fiber *fiber_new(struct fiber_pool *pool, void (*main)(void *argument), void *argument);
 

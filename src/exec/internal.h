@@ -59,6 +59,7 @@ struct exec {
     struct log *log;
     struct fiber_pool *fibers;
     struct list ready;     /* requests to go on with */
+    struct list runs;      /* on fibers, under way */
     struct list next_turn; /* and those that go on in the next turn */
     struct list
         stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
@@ -75,6 +76,7 @@ struct exec {
 
 /* A request on a fiber. */
 struct run {
+    struct list link; /* exec->runs */
     struct exec *exec;
     struct request *request;
     struct fiber *fiber;

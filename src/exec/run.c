@@ -227,6 +227,13 @@ static int collect_gates(struct run *run)
     return count;
 }
 
+static void run_free(struct run *run)
+{
+    list_remove(&run->link);
+    mem_free(run->gates);
+    mem_free(run);
+}
+
 static enum exec_result end_run(struct run *run)
 {
     struct exec *exec = run->exec;
@@ -245,9 +252,21 @@ static enum exec_result end_run(struct run *run)
         if (es->holder == NULL)
             exec_wake_queue(es);
     }
-    mem_free(run->gates);
-    mem_free(run);
+    run_free(run);
     return done_with_gates(exec, request, count);
+}
+
+void exec_abandon_runs(struct exec *exec)
+{
+    while (!list_is_empty(&exec->runs)) {
+        struct run *run = CONTAINER_OF(exec->runs.next, struct run, link);
+        exec_stop_waiting(run->request);
+        list_remove(&run->request->wait.link);
+        run->request->wait.run = NULL;
+        set_holder(run, NULL);
+        fiber_abandon(run->fiber);
+        run_free(run);
+    }
 }
 
 static enum exec_result resume(struct run *run)
@@ -277,6 +296,8 @@ static enum exec_result run_on_fiber(struct exec *exec, struct exec_shard *es,
         exec_open_entry(es);
     run->changes_from = es != NULL ? es->hot->tail : 0;
     set_holder(run, run);
+    list_init(&run->link);
+    list_push_back(&exec->runs, &run->link);
     run->fiber = fiber_new(exec->fibers, run_main, run);
     request->wait.run = run;
     return resume(run);

@@ -369,17 +369,20 @@ static void run_waiting_jobs(struct node *node)
         node_run_job(node, 0);
 }
 
-/* Jobs end first: they point into what is freed next. A run that has begun ends too; one that waits
- * for a disk that does not answer is given up after CLOSE_ROUNDS_MAX. */
+/* Jobs end first: they point into what is freed next. A run that has begun ends too, unless it waits for
+ * what only a turn could bring (LevelDB to be opened again), or the disk does not answer. */
 static void drain(struct node *node)
 {
-    enum { CLOSE_ROUNDS_MAX = 20000, ROUND_US = 100 };
-    for (int round = 0; round < CLOSE_ROUNDS_MAX; round++) {
+    enum { ROUNDS_MAX = 20000, IDLE_ROUNDS_MAX = 64, ROUND_US = 100 };
+    int idle_rounds = 0;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        idle_rounds = jobs_inside(node) > 0 ? 0 : idle_rounds + 1;
         run_waiting_jobs(node);
         node_take_done_jobs(node);
         while (exec_take_done(node->exec) != NULL)
             continue;
-        if (jobs_inside(node) == 0 && !exec_has_work(node->exec) && !exec_waits_a_turn(node->exec))
+        bool has_work = exec_has_work(node->exec) || exec_waits_a_turn(node->exec);
+        if (jobs_inside(node) == 0 && (!has_work || idle_rounds >= IDLE_ROUNDS_MAX))
             return;
         exec_begin_turn(node->exec, node->now);
         if (node->options.has_threads)
@@ -395,6 +398,8 @@ static void close_workers(struct node *node)
     worker_free(node->store_worker);
     worker_free(node->readers);
     worker_free(node->freer);
+    if (node->exec != NULL)
+        exec_abandon_runs(node->exec);
 }
 
 void node_close(struct node *node)
