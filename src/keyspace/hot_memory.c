@@ -2,7 +2,10 @@
 #include "keyspace/hot_internal.h"
 #include "base/prng.h"
 
-enum { PAGE_OUT_SAMPLE = 8 }; /* objects compared for each one dropped */
+enum {
+    PAGE_OUT_SAMPLE = 8,      /* objects compared for each one dropped */
+    PAGE_OUT_MISSES_MAX = 64, /* samples in a row without one that may go: nearly all is ahead */
+};
 
 uint64_t hot_memory(const struct hot *hot)
 {
@@ -69,11 +72,13 @@ uint64_t hot_page_out(struct hot *hot, uint64_t bytes, uint32_t tries, uint64_t 
 {
     struct prng prng = prng_init(random);
     uint64_t dropped = 0;
-    for (; tries > 0 && dropped < bytes; tries--) {
+    uint32_t misses = 0;
+    for (; tries > 0 && dropped < bytes && misses < PAGE_OUT_MISSES_MAX; tries--) {
         struct keyspace *keyspace = sample_keyspace(hot, &prng);
         if (keyspace == NULL)
             break;
         struct object *object = sample_oldest(hot, keyspace, &prng);
+        misses = object == NULL ? misses + 1 : 0;
         if (object == NULL)
             continue;
         uint64_t before = keyspace->memory;
