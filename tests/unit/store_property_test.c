@@ -379,13 +379,25 @@ static void run_shell(const char *command, const char *a, const char *b)
     assert_int_equal(system(line), 0);
 }
 
+/* A copy as of one moment: this process, LevelDB's own thread included, stands still meanwhile. */
+static void copy_standing_still(const char *from, const char *to)
+{
+    static const char SCRIPT[] = "kill -STOP $PPID; "
+                                 "until grep -q '^State:.T' /proc/$PPID/status; do :; done; "
+                                 "cp -r %s %s; copied=$?; kill -CONT $PPID; exit $copied";
+    char line[600];
+    int size = snprintf(line, sizeof(line), SCRIPT, from, to);
+    assert_in_range(size, 1, sizeof(line) - 1);
+    assert_int_equal(system(line), 0);
+}
+
 /* kill -9: what was written to files is there, what the process knew is not. */
 static void crash_real(struct world *world)
 {
     char copy[sizeof(world->dir)];
     int size = snprintf(copy, sizeof(copy), "%s/%d", world->root, ++world->generation);
     assert_in_range(size, 1, sizeof(copy) - 1);
-    run_shell("cp -r", world->dir, copy);
+    copy_standing_still(world->dir, copy);
     drop_jobs(world);
     store_free(world->store);
     run_shell("rm -r", world->dir, "");
