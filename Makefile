@@ -87,8 +87,12 @@ $(BUILD)/preload/%.so: tests/preload/%.c Makefile
 
 # --- Running ---------------------------------------------------------------------------------
 
+CPUS    := $(shell nproc 2>/dev/null || echo 1)
+BUILD_ALL := $(MAKE) --no-print-directory -j$(CPUS)
+
 .PHONY: run
-run: deps-build $(SERVER) ## build and start a server on port 6379 with its data in ./data
+run: deps-build ## build and start a server on port 6379 with its data in ./data
+	@$(BUILD_ALL) $(SERVER)
 	@echo "quoin-server on 127.0.0.1:6379, data in ./data; connect with: redis-cli -p 6379 (Ctrl-C stops)"
 	@exec $(SERVER) conf/quoin.conf
 
@@ -100,7 +104,7 @@ deps-test: ## install the packages the tests need
 
 # --- Tests: one word per kind; each may be run alone ----------------------------------------
 
-JOBS    ?= 2
+JOBS    ?= $(CPUS)
 RUN     := tests/run -j $(JOBS)
 SEEDS   ?= 1:300
 export QUOIN_SERVER ?= $(SERVER)
@@ -119,7 +123,7 @@ TEST_BUILT   := $(SERVER) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS) $(PRELOAD)
 
 .PHONY: test
 test: deps-test ## everything that must hold before a commit; ends with "N passed, N failed"
-	@$(MAKE) --no-print-directory $(TEST_BUILT)
+	@$(BUILD_ALL) $(TEST_BUILT)
 	@$(RUN) $(TIDY_RUN) $(UNIT) $(FUZZ) $(SIM_RUN) $(TLA_RUN) $(PROTOCOL_RUN) $(FAULTS_RUN)
 
 .PHONY: tidy
