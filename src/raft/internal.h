@@ -22,10 +22,10 @@
 #define RAFT_MUTANT(raft, name) RAFT_MUTANT_CONFIG(&(raft)->config, name)
 
 enum {
-    RAFT_ANSWERS_MAX = 32,   /* answers that wait; one per asking node and kind */
-    RAFT_ROUND_TIMES = 64,   /* rounds whose sending time is remembered */
-    RAFT_READ_ROUNDS_MAX = 32, /* rounds that reads may have open; beyond it they wait for the next */
-    RAFT_STALLS_MAX = 3,     /* heartbeat answers without progress until the peer is probed */
+    RAFT_ANSWERS_MAX = 32,     /* answers that wait; one per asking node and kind */
+    RAFT_ROUND_TIMES = 64,     /* rounds whose sending time is remembered */
+    RAFT_READ_ROUNDS_MAX = 32, /* open by reads; beyond it they wait for the next round */
+    RAFT_STALLS_MAX = 3,       /* heartbeat answers without progress until the peer is probed */
 };
 
 /* ---- log.c: terms by index, as runs of equal terms ---- */
@@ -38,11 +38,11 @@ struct raft_run {
 struct raft_log {
     raft_index base_index;
     raft_term base_term;
-    raft_index last;      /* >= base_index */
-    raft_index submitted; /* told by a ready: base_index <= submitted <= last, unless was_reset */
-    raft_index stored;    /* durable and still what the log holds; <= submitted */
-    uint64_t generation;  /* how often a part that was submitted has been cut off or replaced */
-    bool was_reset;       /* not told yet */
+    raft_index last;       /* >= base_index */
+    raft_index submitted;  /* told by a ready: base_index <= submitted <= last, unless was_reset */
+    raft_index stored;     /* durable and still what the log holds; <= submitted */
+    uint64_t generation;   /* how often a part that was submitted has been cut off or replaced */
+    bool was_reset;        /* not told yet */
     struct raft_run *runs; /* of base_index + 1 .. last: first rises, term rises */
     uint32_t run_count;
     uint32_t run_max;
@@ -173,11 +173,11 @@ struct raft {
     raft_index noop; /* of this leadership; 0 when not leader */
     bool noop_due;   /* not told yet */
     uint64_t heartbeat_due_us;
-    bool round_wanted;            /* by a read */
-    bool round_due;               /* by time */
-    uint64_t round;               /* newest sent; never restarts */
-    uint64_t rounds_confirmed;    /* newest that a quorum answered */
-    uint64_t lease_round_min;     /* older rounds say nothing for the lease */
+    bool round_wanted;         /* by a read */
+    bool round_due;            /* by time */
+    uint64_t round;            /* newest sent; never restarts */
+    uint64_t rounds_confirmed; /* newest that a quorum answered */
+    uint64_t lease_round_min;  /* older rounds say nothing for the lease */
     uint64_t round_sent_us[RAFT_ROUND_TIMES];
     raft_node transfer_to;
     uint64_t transfer_deadline_us;

@@ -8,7 +8,7 @@
  *   raft_tick(now)              elections, heartbeats, leases
  *   raft_read, raft_propose …   what clients ask of a leader
  *   raft_ready -> out           hard state and entries to store, messages, commit, reads confirmed
- *   raft_advance                what ready told has been taken over: handed to the log, to the links
+ *   raft_advance                what ready told is taken over: handed to the log, to the links
  *   raft_stored(mark)           when the log reports that what one ready told is durable
  *   raft_applied(index)         entries up to index are in the row buffer
  *   raft_ready, raft_advance    once more: the acknowledgements that waited for raft_stored
@@ -41,7 +41,7 @@ typedef uint64_t raft_node;  /* one incarnation of a member; 0 is nobody */
 
 enum {
     RAFT_MEMBERS_MAX = 9,   /* voters and learners; one more is refused with RAFT_FULL */
-    RAFT_MESSAGES_MAX = 80, /* in one ready; answers beyond it are dropped, their senders ask again */
+    RAFT_MESSAGES_MAX = 80, /* in one ready; an answer without room is dropped, its asker repeats */
 };
 
 enum raft_err {
@@ -107,12 +107,13 @@ struct raft_restored {
     struct raft_hard_state hard;
     raft_index base_index; /* compacted through here; 0 for a log from its beginning */
     raft_term base_term;
-    raft_index applied; /* >= base_index (unless rows_lost), <= last entry */
-    raft_index commit;  /* known committed; raised to applied and base */
+    raft_index applied;     /* >= base_index (unless rows_lost), <= last entry */
+    raft_index commit;      /* known committed; raised to applied and base */
     const raft_term *terms; /* of entries base_index + 1 .. base_index + term_count */
     size_t term_count;
-    struct raft_membership membership;     /* as of applied, base or any entry known committed */
-    const struct raft_membership *changes; /* every members entry above membership.index, in order */
+    struct raft_membership membership; /* as of applied, base or any entry known committed */
+    /* Every members entry above membership.index, in order. */
+    const struct raft_membership *changes;
     size_t change_count;
     bool rows_lost;     /* votes and stores, but neither campaigns nor serves until installed */
     bool promises_lost; /* neither votes nor acknowledges, for as long as this value lives: every
@@ -213,10 +214,12 @@ struct raft_mark {
 struct raft_ready {
     /* To make durable, in this order; then raft_stored(mark). */
     bool hard_state_changed;
-    bool log_was_reset; /* an install replaced the log: reset it to raft_base(), before the entries */
+    bool log_was_reset; /* an install replaced the log: reset it to the base, before the entries */
     struct raft_hard_state hard;
-    raft_index store_first; /* entries of the caller's log to store; an index that is there already */
-    raft_index store_last;  /* with another term truncates from it. None when last < first. */
+    /* Entries of the caller's log to store; an index that is there already with another term
+     * truncates from it. None when last < first. */
+    raft_index store_first;
+    raft_index store_last;
     struct raft_mark mark;
     bool must_store; /* any of the above: a mark is worth reporting */
 
@@ -224,16 +227,16 @@ struct raft_ready {
     const struct raft_message *messages;
     size_t message_count;
 
-    raft_index commit; /* apply through here */
+    raft_index commit;        /* apply through here */
     uint64_t reads_confirmed; /* reads that wait for a round up to this one may be answered */
 
     /* Who we are now. role_changed: role, term or leader did since the last ready. */
     bool role_changed;
     enum raft_role role;
     raft_term term;
-    raft_node leader;     /* 0: unknown */
-    raft_index noop;      /* not 0, once per leadership: the caller's log gets a no-op of this term at
-                           * this index (first of store_first..store_last that it did not propose) */
+    raft_node leader; /* 0: unknown */
+    raft_index noop;  /* not 0, once per leadership: the caller's log gets a no-op of this term at
+                       * this index (first of store_first..store_last that it did not propose) */
     bool members_changed; /* see raft_membership() */
 
     /* Leader: peers that cannot go on from our log, until raft_install_begin. */
@@ -250,7 +253,8 @@ struct raft_ready {
 
 struct raft;
 
-/* Copies config and restored. All memory is taken here: about 20 KiB + 16 bytes * term_runs_max.
+/* Copies config and restored. All memory is taken here: about 13 KiB, 72 bytes * inflight_max
+ * and 16 bytes * term_runs_max.
  * ASSERTs what restored promises: these are facts of our own disk, checked by who read them. */
 struct raft *raft_new(const struct raft_config *config, const struct raft_restored *restored,
                       uint64_t now_us);
@@ -286,13 +290,13 @@ void raft_unreachable(struct raft *raft, raft_node peer);
 void raft_stored(struct raft *raft, uint64_t now_us, const struct raft_mark *mark);
 void raft_applied(struct raft *raft, raft_index index); /* monotonic, <= commit */
 
-/* The log below and at index is gone (L3: flushed and marked before). index <= applied and <= stored;
- * not above the base: nothing. The caller keeps a tail for slow followers, and all above the mark of a
- * running install. */
+/* The log below and at index is gone (L3: flushed and marked before). index <= applied and <=
+ * stored; not above the base: nothing. The caller keeps a tail for slow followers, and all above
+ * the mark of a running install. */
 void raft_compacted(struct raft *raft, raft_index index);
 
-/* The next entry is ours: returns its index, never refused to a leader whose no-op a ready has told.
- * 0 otherwise. The caller puts the entry, of raft_term_now(), into its log at once. */
+/* The next entry is ours: returns its index, never refused to a leader whose no-op a ready has
+ * told. 0 otherwise. The caller puts the entry, of raft_term_now(), into its log at once. */
 MUST_USE raft_index raft_propose(struct raft *raft);
 
 enum raft_change_kind {
@@ -345,7 +349,8 @@ void raft_install_abandoned(struct raft *raft, uint64_t now_us, raft_node peer);
  * membership as of index. Taken when index is above the commit index, or when rows were lost and
  * index is not below the base, and never by a leader; otherwise nothing changes and false is
  * returned. Taken, it sets applied, and either keeps the log (when that holds the same entry) or
- * replaces it: the next ready says log_was_reset. The acknowledgement waits for that ready's mark to be stored. */
+ * replaces it: the next ready says log_was_reset. The acknowledgement waits for that ready's mark
+ * to be stored. */
 MUST_USE bool raft_installed(struct raft *raft, raft_index index, raft_term term,
                              const struct raft_membership *membership);
 

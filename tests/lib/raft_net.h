@@ -94,6 +94,7 @@ struct raft_net_message {
     bool is_rows; /* the stream behind an INSTALL, all at once */
     struct raft_net_base rows;
     uint64_t due_us; /* the simulator's */
+    bool was_open;   /* the simulator's: the link, when it was sent */
 };
 
 struct raft_net_options {

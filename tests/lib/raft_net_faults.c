@@ -44,6 +44,7 @@ static struct raft_faults draw_all(struct prng *prng)
         .delay_max_us = draw_of(prng, delays, COUNT_OF(delays)),
         .slow_max_us = draw_of(prng, slows, COUNT_OF(slows)),
         .leader_bias = draw_rate(prng, 800000),
+        .keeps_what_flies = prng_chance(prng, 500000),
         .link_bias = draw_rate(prng, 800000),
         .ambush = draw_rate(prng, 800000),
         .restart_at_once = draw_rate(prng, 1000000),
@@ -87,7 +88,8 @@ static struct raft_faults about_leases(struct prng *prng, struct raft_faults the
     theme.partition = draw_any_rate(prng);
     theme.heal = draw_any_rate(prng);
     theme.link_bias = prng_chance(prng, 500000) ? 800000 : 0;
-    theme.slow = (uint32_t)prng_below(prng, 400000);
+    theme.leader_bias = 600000;
+    theme.slow = prng_chance(prng, 500000) ? (uint32_t)prng_below(prng, 400000) : 0;
     theme.slow_max_us = 200000;
     theme.transfer = draw_rate(prng, 50000);
     theme.drift_ppm = prng_chance(prng, 500000) ? 200000 : 0;
@@ -102,7 +104,7 @@ static struct raft_faults about_restarts(struct prng *prng, struct raft_faults t
     theme.link_bias = 1000000;
     theme.partition = 30000;
     theme.heal = draw_any_rate(prng);
-    theme.crash = 100000;
+    theme.crash = 60000;
     theme.leader_bias = 0;
     theme.restart_at_once = 1000000;
     theme.drift_ppm = 0;
@@ -114,6 +116,7 @@ static struct raft_faults about_restarts(struct prng *prng, struct raft_faults t
 static struct raft_faults about_logs(struct prng *prng, struct raft_faults theme)
 {
     theme.voters = 3;
+    theme.keeps_what_flies = false;
     theme.actions = 1000;
     theme.propose = 50000;
     theme.delay_max_us = draw_any_delay(prng);
@@ -132,32 +135,39 @@ static struct raft_faults about_logs(struct prng *prng, struct raft_faults theme
 static struct raft_faults about_members(struct prng *prng, struct raft_faults theme)
 {
     theme.voters = 4;
+    theme.keeps_what_flies = false;
+    theme.actions = 1000;
     theme.propose = 5000;
     theme.change = 900000;
     theme.delay_max_us = draw_any_delay(prng);
-    theme.drop = draw_rate(prng, 300000);
+    theme.drop = prng_chance(prng, 500000) ? 150000 : 0;
     theme.ambush = 600000;
     theme.leader_bias = 300000;
+    theme.link_bias = 500000;
     theme.partition = draw_any_rate(prng);
-    theme.heal = 60000;
+    theme.heal = draw_any_rate(prng);
     theme.crash = draw_rate(prng, 50000);
     theme.restart_at_once = 500000;
     return theme;
 }
 
-/* Half of the seeds are about one thing: what one rule forbids needs a few faults to meet within
- * one election timeout, and every other fault is in the way. */
+/* Two thirds of the seeds are about one thing: what one rule forbids needs a few faults to meet
+ * within one election timeout, and every other fault is in the way. */
 struct raft_faults raft_faults_draw(struct prng *prng)
 {
     struct raft_faults all = draw_all(prng), none = without_faults(all);
-    switch (prng_below(prng, 8)) {
+    switch (prng_below(prng, 12)) {
     case 0:
-        return about_leases(prng, none);
     case 1:
-        return about_restarts(prng, none);
+        return about_leases(prng, none);
     case 2:
-        return about_logs(prng, none);
     case 3:
+        return about_restarts(prng, none);
+    case 4:
+    case 5:
+        return about_logs(prng, none);
+    case 6:
+    case 7:
         return about_members(prng, none);
     default:
         return all;

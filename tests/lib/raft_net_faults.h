@@ -15,6 +15,7 @@ struct raft_faults {
     uint32_t leader_bias;     /* of a partition or crash: that it is the leader's */
     uint32_t link_bias;       /* of a partition: that it is one link */
     uint32_t ambush;          /* of an election */
+    bool keeps_what_flies;    /* a cut link still delivers what was sent before the cut */
     uint32_t drift_ppm;
     uint32_t voters; /* 0: drawn with the net */
 };

@@ -112,6 +112,13 @@ static bool all_can_live(const struct sim *sim, raft_node but)
 
 /* ---- scheduling ---- */
 
+static bool is_across_a_cut(const struct sim *sim, const struct raft_message *message)
+{
+    uint32_t from = raft_net_position(sim->net, message->from);
+    uint32_t to = raft_net_position(sim->net, message->to);
+    return from == RAFT_NET_NODES_MAX || to == RAFT_NET_NODES_MAX || sim->is_cut[from][to];
+}
+
 static void schedule_messages(struct sim *sim)
 {
     struct raft_net *net = sim->net;
@@ -123,6 +130,7 @@ static void schedule_messages(struct sim *sim)
         else if (prng_chance(&sim->prng, options->slow))
             delay += prng_below(&sim->prng, options->slow_max_us);
         net->messages[i - 1].due_us = net->now_us + delay;
+        net->messages[i - 1].was_open = !is_across_a_cut(sim, &net->messages[i - 1].message);
     }
 }
 
@@ -137,16 +145,20 @@ static void schedule_batches(struct sim *sim)
     }
 }
 
+static bool is_lost(struct sim *sim, const struct raft_net_message *slot)
+{
+    if (sim->is_healthy)
+        return false;
+    bool is_cut = is_across_a_cut(sim, &slot->message);
+    if (is_cut && !(sim->options.keeps_what_flies && slot->was_open))
+        return true;
+    return prng_chance(&sim->prng, sim->options.drop);
+}
+
 static void deliver(struct sim *sim, uint32_t at)
 {
     struct raft_net *net = sim->net;
-    const struct raft_message *message = &net->messages[at].message;
-    uint32_t from = raft_net_position(net, message->from);
-    uint32_t to = raft_net_position(net, message->to);
-    bool is_lost = from == RAFT_NET_NODES_MAX || to == RAFT_NET_NODES_MAX;
-    if (!sim->is_healthy && !is_lost)
-        is_lost = sim->is_cut[from][to] || prng_chance(&sim->prng, sim->options.drop);
-    if (is_lost) {
+    if (is_lost(sim, &net->messages[at])) {
         raft_net_drop(net, at);
         return;
     }
@@ -396,9 +408,10 @@ static void lie_in_wait(struct sim *sim)
     if (leader < 0 || raft_term_now(sim->net->nodes[leader].raft) <= sim->watched_term)
         return;
     sim->watched_term = raft_term_now(sim->net->nodes[leader].raft);
+    /* Before its first messages arrive, or while they are answered. */
+    uint64_t span_us = sim->options.delay_max_us * (prng_chance(&sim->prng, 500000) ? 1 : 5);
     if (prng_chance(&sim->prng, sim->options.ambush))
-        sim->ambush_due_us =
-            sim->net->now_us + prng_below(&sim->prng, 6 * sim->options.delay_max_us);
+        sim->ambush_due_us = sim->net->now_us + prng_below(&sim->prng, span_us);
 }
 
 static void strike(struct sim *sim)
@@ -408,15 +421,16 @@ static void strike(struct sim *sim)
     if (leader < 0)
         return;
     uint32_t n = (uint32_t)leader;
-    switch (prng_below(&sim->prng, 4)) {
+    if (prng_chance(&sim->prng, sim->options.link_bias)) {
+        cut_link(sim, n, any_node(sim));
+        return;
+    }
+    switch (prng_below(&sim->prng, 3)) {
     case 0:
         raft_net_crash(sim->net, n, (uint32_t)prng_below(&sim->prng, 3));
         return;
     case 1:
         isolate(sim, n, true, prng_chance(&sim->prng, 500000));
-        return;
-    case 2:
-        cut_link(sim, n, any_node(sim));
         return;
     default:
         isolate(sim, n, true, true);
