@@ -99,7 +99,8 @@ bool head_decode(struct bytes value, struct head *head)
     *head = (struct head){.type = value.data[0]};
     struct bytes rest = bytes_of(value.data + VALUE_FIXED_SIZE, value.size - VALUE_FIXED_SIZE);
     uint64_t expire_ms = 0;
-    if ((flags & ROW_VALUE_HAS_EXPIRE) != 0 && (!take_le64(&rest, &expire_ms) || expire_ms == 0))
+    if ((flags & ROW_VALUE_HAS_EXPIRE) != 0 &&
+        (!take_le64(&rest, &expire_ms) || expire_ms == 0 || expire_ms > INT64_MAX))
         return false;
     head->expire_ms = (int64_t)expire_ms;
     if ((flags & ROW_VALUE_HAS_OBJECT) == 0) {
@@ -108,5 +109,6 @@ bool head_decode(struct bytes value, struct head *head)
         return rest.size <= STRING_INLINE_MAX;
     }
     return take_le64(&rest, &head->object_id) && take_le64(&rest, &head->size) && rest.size == 0 &&
-           head->object_id != 0 && head->size > 0 && head->size <= UINT32_MAX;
+           head->object_id != 0 && head->size > STRING_INLINE_MAX &&
+           head->size <= OBJECT_STRING_MAX;
 }
