@@ -54,11 +54,14 @@ static bool is_of(const struct watch *watch, int database, struct bytes key)
 void watch_add(struct watch_table *table, struct list *watches, bool *is_dirty, int database,
                struct bytes key, bool was_expired)
 {
+    /* Looked for among all who watch the key, not among all that the connection watches: the first
+     * are few, the second may be a hundred thousand in one WATCH. */
+    struct list *bucket = bucket_of(table, database, key);
     struct list *at, *after;
-    LIST_FOR_EACH(at, after, watches)
+    LIST_FOR_EACH(at, after, bucket)
     {
-        struct watch *known = CONTAINER_OF(at, struct watch, in_set);
-        if (known->table == table && is_of(known, database, key))
+        struct watch *known = CONTAINER_OF(at, struct watch, in_bucket);
+        if (known->is_dirty == is_dirty && is_of(known, database, key))
             return;
     }
     struct watch *watch = mem_alloc(sizeof(*watch) + key.size + 1);
@@ -69,7 +72,7 @@ void watch_add(struct watch_table *table, struct list *watches, bool *is_dirty, 
                             .key_size = key.size};
     if (key.size > 0)
         memcpy(watch->key, key.data, key.size);
-    list_push_back(bucket_of(table, database, key), &watch->in_bucket);
+    list_push_back(bucket, &watch->in_bucket);
     list_push_back(watches, &watch->in_set);
     table->count++;
 }
