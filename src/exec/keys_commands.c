@@ -254,8 +254,8 @@ static void randomkey_command(struct call *c)
 {
     struct exec *exec = run_of(c)->exec;
     struct prng prng = prng_init(c->random);
-    depend_on_all_shards(c);
     for (int i = 0; i < RANDOM_TRIES; i++) {
+        depend_on_all_shards(c); /* each time: a try that waited shows what is there after it */
         struct exec_shard *es = random_shard(exec, c->database, &prng);
         if (es == NULL)
             break;

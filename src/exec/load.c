@@ -65,17 +65,23 @@ static void load_free(struct load *load)
     mem_free(load);
 }
 
+static void unpin(struct load *load)
+{
+    struct row_key key;
+    bool is_key = row_key_decode(buf_bytes(&load->key_row), &key);
+    ASSERT(is_key);
+    if (load->is_pinned && load->keyspace != NULL)
+        hot_unpin(load->keyspace, (uint64_t)key.slot << 48 | key.hash, key.name);
+    load->is_pinned = false;
+}
+
 /* A finished load stays until all who asked have run, and its object in memory with it. Otherwise
  * two big keys of one command could push each other out for ever. */
 static void free_when_unused(struct load *load)
 {
     if (!load->is_finished || !list_is_empty(&load->waiters))
         return;
-    struct row_key key;
-    bool is_key = row_key_decode(buf_bytes(&load->key_row), &key);
-    ASSERT(is_key);
-    if (load->is_pinned && load->keyspace != NULL)
-        hot_unpin(load->keyspace, (uint64_t)key.slot << 48 | key.hash, key.name);
+    unpin(load);
     load_free(load);
 }
 
@@ -174,8 +180,11 @@ void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace)
         struct load *load = CONTAINER_OF(at, struct load, link);
         if (load->keyspace == NULL || (keyspace != NULL && load->keyspace != keyspace))
             continue;
-        if (keyspace == NULL && !load->is_finished) /* the keyspace lives on: its placeholders go */
+        /* When all are abandoned the keyspaces live on: their placeholders and pins go. */
+        if (keyspace == NULL && !load->is_finished)
             hot_cancel_load(es->hot, load->keyspace, load->object);
+        else if (keyspace == NULL)
+            unpin(load);
         load->keyspace = NULL;
         load->object = NULL;
         if (!load->is_running && !load->is_finished)
