@@ -113,7 +113,7 @@ export QUOIN_PRELOAD ?= $(BUILD)/preload
 
 TIDY_RUN     := tests/run_test.py tests/tidy/tidy_test.py tests/tidy/tidy.py
 SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)") \
-                "$(SIM_RAFT) --mutants --seeds 1:2000"
+                "$(SIM_RAFT) --mutants --seeds 1:20000"
 PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
 FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
