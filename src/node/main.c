@@ -136,6 +136,7 @@ static int run(struct config *config, struct log *log, struct bytes notes)
         buf_free(&error);
         return 1;
     }
+    buf_free(&error); /* what a first start did not find stands in it */
     write_pidfile(config, log);
     enum node_state state = NODE_RUNNING;
     while (state == NODE_RUNNING)

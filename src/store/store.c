@@ -119,8 +119,10 @@ enum store_err store_open(struct store **out, const struct store_options *option
     buf_clear(error);
     struct store *store = store_new(options);
     enum store_err err = generation_current(&store->dir, store->generation, error);
-    if (err == STORE_ABSENT && options->create)
+    if (err == STORE_ABSENT && options->create) {
+        buf_clear(error);
         err = create_first(store, options->members, error);
+    }
     if (err == STORE_OK) {
         set_path(store);
         err = store_open_generation(store, &store->kv, &store->flushed, error);

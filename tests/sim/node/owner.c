@@ -63,6 +63,8 @@ static void push(struct owner *owner, struct op *op)
 
 static void drop_first(struct owner *owner, size_t count)
 {
+    if (count == 0)
+        return;
     for (size_t i = 0; i < count; i++)
         op_free(owner->ops[i]);
     owner->op_count -= count;
