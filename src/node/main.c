@@ -13,6 +13,7 @@
 
 #include "node/node.h"
 #include "os/clock.h"
+#include "os/memory.h"
 
 enum { DESCRIPTORS_SPARE = 512 }; /* beside clients: log, WAL, LevelDB's tables */
 
@@ -130,6 +131,7 @@ static int run(struct config *config, struct log *log, struct bytes notes)
               config->dir);
     log_notes(log, notes);
     raise_descriptor_limit(config, log);
+    (void)memory_purge_in_background(); /* other allocators have their own ways */
     if (!node_open(&node, &options, &error)) {
         log_write(log, LOG_LEVEL_WARNING, "Cannot start: %.*s", (int)error.size,
                   (const char *)error.data);

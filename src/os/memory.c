@@ -171,3 +171,9 @@ bool memory_purge(void)
 {
     return mallctl != NULL && mallctl("arena.4096.purge", NULL, NULL, NULL, 0) == 0;
 }
+
+bool memory_purge_in_background(void)
+{
+    bool on = true;
+    return mallctl != NULL && mallctl("background_thread", NULL, NULL, &on, sizeof(on)) == 0;
+}

@@ -30,3 +30,8 @@ bool memory_allocator(struct memory_allocator *out);
 
 /* Gives unused pages back to the kernel; false when another allocator is linked. Milliseconds. */
 bool memory_purge(void);
+
+/* Has a thread of the allocator give back pages that were unused for about ten seconds, from now
+ * on; false when another allocator is linked. Without it that happens only on the way of later
+ * allocations, which an idle server does not make. After a fork, which ends the thread. */
+bool memory_purge_in_background(void);
