@@ -106,7 +106,8 @@ enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t ord
     *object = table_find(&keyspace->table, order, key);
     if (*object != NULL)
         return found_in_memory(hot, *object, need);
-    if (keyspace->is_complete || keyspace->keys == 0)
+    /* Not also when it has no keys: the first key that a command adds would make its second one cold. */
+    if (keyspace->is_complete)
         return HOT_MISSING;
     if (keyspace->filter_is_whole && !filter_may_have(keyspace->filter, order))
         return HOT_MISSING;
