@@ -109,6 +109,7 @@ RUN     := tests/run -j $(JOBS)
 SEEDS   ?= 1:300
 export QUOIN_SERVER ?= $(SERVER)
 export QUOIN_TOOLS ?= $(BUILD)/tools
+export QUOIN_SANITIZED
 export QUOIN_PRELOAD ?= $(BUILD)/preload
 
 TIDY_RUN     := tests/run_test.py tests/tidy/tidy_test.py tests/tidy/tidy.py
@@ -164,7 +165,7 @@ soak: $(SERVER) $(TRAPS) $(TOOLS) $(PRELOAD) ## the fault tests at full size, mo
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 asan: ## unit, fuzz, simulator and protocol tests with sanitizers
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE="$(ASAN)" MALLOC= OPT=-O1 \
-	    QUOIN_SERVER=$(BUILD)/asan/quoin-server sanitized
+	    QUOIN_SERVER=$(BUILD)/asan/quoin-server QUOIN_SANITIZED=1 sanitized
 
 .PHONY: sanitized
 sanitized: $(BUILD)/quoin-server $(UNIT) $(FUZZ) $(SIM)

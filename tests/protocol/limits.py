@@ -17,6 +17,7 @@ from quoin import OPTIONS, Server, ask, asks, main, same, test, wait_for  # noqa
 from resp import ConnectionClosed, encode  # noqa: E402
 
 MIB = 1 << 20
+SLACK = 10 if os.environ.get("QUOIN_SANITIZED") else 1  # what AddressSanitizer's memory needs
 IS_REDIS = OPTIONS.target == "redis"
 
 
@@ -54,7 +55,7 @@ def ten_thousand_connections_are_served(_):
             ask(clients[number], f"GET k{number}", b"%d" % number)
         each = (server.rss_bytes() - before) // count
         print(f"# {each} bytes of resident memory per connection")
-        assert each < (64 << 10 if IS_REDIS else 8 << 10), f"{each} bytes per connection"
+        assert each < SLACK * (64 << 10 if IS_REDIS else 8 << 10), f"{each} bytes per connection"
         for client in clients:
             client.close()
         with server.client() as client:
@@ -77,7 +78,7 @@ def a_pipeline_of_a_million_commands_is_answered_in_order(server, r):
             most = max(most, server.rss_bytes() - before)
     sender.join()
     ask(r, "GET k99", b"%d" % (count - 1))
-    assert most < 200 * MIB, f"grew by {most // MIB} MiB"
+    assert most < SLACK * 200 * MIB, f"grew by {most // MIB} MiB"
 
 
 @test(only="quoin")  # redis-server keeps all replies in memory
@@ -92,11 +93,11 @@ def a_client_that_does_not_read_costs_little_and_loses_nothing(server, r):
             time.sleep(0.05)
             ask(r, "PING", "PONG")
             grown = server.rss_bytes() - before
-            assert grown < 40 * MIB, f"grew by {grown // MIB} MiB"
+            assert grown < SLACK * 40 * MIB, f"grew by {grown // MIB} MiB"
         for number in range(count):
             assert slow.read() == value, f"reply {number} is wrong"
         sender.join()
-    assert server.rss_bytes() - before < 60 * MIB
+    assert server.rss_bytes() - before < SLACK * 60 * MIB
 
 
 @test(only="quoin")
@@ -112,7 +113,7 @@ def many_slow_readers_together_stay_bounded(server, r):
     grown = server.rss_bytes() - before
     for client in slow:
         client.close()
-    assert grown < 150 * MIB, f"grew by {grown // MIB} MiB for 2000 MiB of replies"
+    assert grown < SLACK * 150 * MIB, f"grew by {grown // MIB} MiB for 2000 MiB of replies"
 
 
 @test
@@ -159,7 +160,7 @@ def memory_of_closed_connections_comes_back(server, r):
     for _ in range(6):
         burst()
     grown = server.rss_bytes() - before
-    assert grown < 80 * MIB, f"grew by {grown // MIB} MiB"
+    assert grown < SLACK * 80 * MIB, f"grew by {grown // MIB} MiB"
 
 
 @test
@@ -195,7 +196,7 @@ def a_long_transaction_costs_little_more_than_its_bytes(server, r):
             for reply in endless.pipeline(*[("SET", "k", "x" * 1000)] * 1000):
                 same(reply, b"QUEUED")
         grown = server.rss_bytes() - before
-        assert grown < 100 * MIB, f"grew by {grown // MIB} MiB for 20 MB of commands"
+        assert grown < SLACK * 100 * MIB, f"grew by {grown // MIB} MiB for 20 MB of commands"
         ask(endless, "DISCARD", "OK")
     ask(r, "EXISTS k", 0)
 
