@@ -25,7 +25,7 @@ enum {
     WAL_MEMBERS_SIZE_MAX = 64 * 1024, /* of one group's encoded members */
 };
 
-#define WAL_SEGMENT_SIZE_DEFAULT ((uint64_t)64 << 20)
+#define WAL_SEGMENT_SIZE_DEFAULT ((uint64_t)16 << 20)
 #define WAL_SEGMENT_SIZE_MIN     ((uint64_t)4096)
 #define WAL_ENTRY_SIZE_MAX       ((uint64_t)1 << 30) /* payload of one entry */
 
