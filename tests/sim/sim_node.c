@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "node/owner.h"
+#include "node/shared.h"
 
 enum {
     MILLION = 1000000,
@@ -30,6 +31,7 @@ struct sim {
     struct world world;
     struct owner owners[OWNERS_MAX];
     int owner_count;
+    struct shared shared;
     uint64_t turns;
     uint32_t send;
 };
@@ -44,7 +46,7 @@ static struct owner_options draw_owner(struct sim *sim)
     struct owner_options options = {
         .tags = (int)prng_between(prng, 1, prng_chance(prng, MILLION / 3) ? MODEL_TAGS_MAX : 4),
         .depth_max = (uint32_t)prng_between(prng, 1, prng_chance(prng, MILLION / 2) ? 3 : 16),
-        .is_alone = sim->owner_count == 1,
+        .is_alone = sim->owner_count == 1 && sim->shared.count == 0,
         .large = prng_chance(prng, MILLION / 3) ? 20000 : 0,
     };
     for (size_t i = 0; i < COUNT_OF(options.weights); i++)
@@ -57,6 +59,8 @@ static void begin(struct sim *sim, uint64_t seed, bool is_traced)
     world_init(&sim->world, seed, is_traced);
     struct prng *prng = &sim->world.prng;
     sim->owner_count = (int)prng_between(prng, 1, prng_chance(prng, MILLION / 2) ? 2 : OWNERS_MAX);
+    shared_init(&sim->shared, &sim->world,
+                prng_chance(prng, MILLION / 3) ? 0 : (int)prng_between(prng, 1, SHARED_CLIENTS_MAX));
     for (int i = 0; i < sim->owner_count; i++) {
         struct owner_options options = draw_owner(sim);
         owner_init(&sim->owners[i], &sim->world, i, &options);
@@ -72,6 +76,7 @@ static void start(struct sim *sim)
     world_open(&sim->world);
     for (int i = 0; i < sim->owner_count; i++)
         owner_verify(&sim->owners[i]);
+    shared_connect(&sim->shared);
 }
 
 static void restart(struct sim *sim, bool loses)
@@ -80,6 +85,9 @@ static void restart(struct sim *sim, bool loses)
         owner_note_crash(&sim->owners[i], loses);
         owner_disconnect(&sim->owners[i]);
     }
+    shared_disconnect(&sim->shared);
+    if (loses && sim->world.options.appendfsync != CONFIG_FSYNC_ALWAYS)
+        shared_note_loss(&sim->shared);
     world_crash(&sim->world, loses);
     start(sim);
 }
@@ -97,6 +105,7 @@ static bool receive_all(struct sim *sim)
         if (is_synced)
             owner_note_synced(&sim->owners[i]);
     }
+    count += shared_receive(&sim->shared);
     return count > 0;
 }
 
@@ -123,7 +132,7 @@ static bool is_idle(const struct sim *sim)
         if (!owner_is_idle(&sim->owners[i]))
             return false;
     }
-    return true;
+    return shared_is_idle(&sim->shared);
 }
 
 static void run_until_idle(struct sim *sim, const char *what)
@@ -162,6 +171,7 @@ static void run_seed(uint64_t seed, bool is_traced)
             if (prng_chance(&sim->world.prng, sim->send))
                 owner_send(&sim->owners[i]);
         }
+        shared_send(&sim->shared);
         one_turn(sim);
     }
     world_calm(&sim->world);
@@ -172,8 +182,10 @@ static void run_seed(uint64_t seed, bool is_traced)
     world_check(&sim->world);
     for (int i = 0; i < sim->owner_count; i++)
         owner_disconnect(&sim->owners[i]);
+    shared_disconnect(&sim->shared);
     node_close(sim->world.node);
-    uint64_t replies = 0;
+    uint64_t replies = sim->shared.replies;
+    shared_fini(&sim->shared);
     for (int i = 0; i < sim->owner_count; i++) {
         replies += sim->owners[i].replies;
         owner_fini(&sim->owners[i]);
