@@ -198,8 +198,9 @@ bool worker_submit(struct worker *worker, struct job *job)
     lock(worker);
     ASSERT(!worker->ending);
     queue_push(&worker->waiting, job);
-    (void)pthread_cond_signal(&worker->work);
     unlock(worker);
+    /* After the unlock: a thread woken inside would at once wait again, for the mutex. */
+    (void)pthread_cond_signal(&worker->work);
     return true;
 }
 
