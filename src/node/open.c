@@ -73,8 +73,8 @@ static void config_changed(void *context)
 
 static bool make_dir(struct node *node, const char *path, struct buf *error)
 {
-    enum disk_err err = node->disk->ops->make_dir(node->disk, path);
-    if (err == DISK_OK || err == DISK_EXISTS)
+    enum disk_err err = disk_make_dir(node->disk, path);
+    if (err == DISK_OK)
         return true;
     buf_printf(error, "%s: %s", path, disk_err_text(err));
     return false;
@@ -427,10 +427,11 @@ void node_close(struct node *node)
 
 void node_request_shutdown(struct node *node)
 {
-    if (node->stopping == NODE_NOT_STOPPING) {
-        log_write(node->log, LOG_LEVEL_WARNING, "Received a signal to stop, shutting down");
+    node->is_hurried |= node->stopping != NODE_NOT_STOPPING;
+    log_write(node->log, LOG_LEVEL_WARNING, "Received a signal to stop%s",
+              node->is_hurried ? " again, not waiting for flushes" : ", shutting down");
+    if (node->stopping == NODE_NOT_STOPPING)
         node->stopping = NODE_SETTLING;
-    }
 }
 
 struct server *node_server(struct node *node)

@@ -38,14 +38,22 @@ struct net_events node_poll(struct node *node, bool may_wait)
     return net_poll(node->loop, may_wait ? wait_us(node) : 0);
 }
 
+/* Takes what made the descriptor readable, or the next poll would not sleep. */
+static void clear(int fd)
+{
+    uint8_t taken[256];
+    ssize_t size = read(fd, taken, sizeof(taken));
+    (void)size; /* nothing there: an earlier turn has taken it */
+}
+
 static void look_at_events(struct node *node, struct net_events events)
 {
     for (size_t i = 0; i < events.count; i++) {
-        uint64_t count;
-        if (events.events[i].source == &node->wake &&
-            read(node->wake.fd, &count, sizeof(count)) < 0)
-            continue; /* nothing to clear: another turn has taken the jobs */
-        if (events.events[i].source == &node->stop)
+        const struct net_source *source = events.events[i].source;
+        if (source != &node->wake && source != &node->stop)
+            continue;
+        clear(source->fd);
+        if (source == &node->stop)
             node_request_shutdown(node);
     }
 }
@@ -154,11 +162,22 @@ static bool all_flushed(const struct node *node)
     return true;
 }
 
+static bool can_flush(const struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        const char *text;
+        if (store_error(shard_fsm(node->shards[id])->store, &text) != STORE_OK)
+            return false;
+    }
+    return node->refusal[0] == 0 && !node->is_hurried;
+}
+
 /* SHUTDOWN waits until everything proposed is durable; the flush after it only makes the next start
- * quick, so a disk that cannot take it does not keep the process alive. */
+ * quick, so a disk that cannot take it, or a second signal, does not keep the process alive. */
 static enum node_state step_stopping(struct node *node)
 {
     struct server_shutdown request = server_shutdown_request(node->server);
+    node->is_hurried |= request.is_now;
     if (request.is_requested && node->stopping == NODE_NOT_STOPPING) {
         log_write(node->log, LOG_LEVEL_WARNING, "Shutting down");
         node->stopping = NODE_SETTLING;
@@ -169,8 +188,7 @@ static enum node_state step_stopping(struct node *node)
     }
     if (node->stopping != NODE_FLUSHING || wal_is_busy(node->wal))
         return NODE_RUNNING;
-    bool can_flush = node->refusal[0] == 0 && !request.is_now;
-    if (can_flush && !all_flushed(node))
+    if (can_flush(node) && !all_flushed(node))
         return NODE_RUNNING;
     if (wal_synced(node->wal) < wal_written(node->wal))
         return NODE_RUNNING;
@@ -195,7 +213,8 @@ enum node_state node_turn(struct node *node, struct net_events events)
     node_take_done_jobs(node);
     if (has_failed(node))
         return NODE_FAILED;
-    server_receive(node->server, events);
+    if (node->stopping == NODE_NOT_STOPPING) /* else only what was received is still answered */
+        server_receive(node->server, events);
     node->now = node->options.read_clocks(node->options.clock_context);
 
     tick_shards(node);
