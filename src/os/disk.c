@@ -1,6 +1,7 @@
 #include "os/disk.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { READ_CHUNK_MIN = 4096 };
 
@@ -19,6 +20,32 @@ const char *disk_err_text(enum disk_err err)
         return "input/output error";
     }
     UNREACHABLE();
+}
+
+static void append_parent(struct buf *out, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        buf_append_string(out, ".");
+    else if (slash == path)
+        buf_append_string(out, "/");
+    else
+        buf_append(out, bytes_of(path, (size_t)(slash - path)));
+    buf_append_u8(out, 0);
+}
+
+enum disk_err disk_make_dir(struct disk *disk, const char *path)
+{
+    enum disk_err made = disk->ops->make_dir(disk, path);
+    if (made != DISK_OK && made != DISK_EXISTS)
+        return made;
+    struct buf parent = {0};
+    append_parent(&parent, path);
+    enum disk_err synced = disk->ops->sync_dir(disk, (const char *)parent.data);
+    int reason = errno;
+    buf_free(&parent);
+    errno = reason;
+    return made == DISK_EXISTS ? DISK_OK : synced;
 }
 
 /* Reads until a read gives nothing: the size is only a hint for files that grow or of /proc. */

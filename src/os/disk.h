@@ -68,6 +68,11 @@ struct disk *disk_real(void);
 
 const char *disk_err_text(enum disk_err err); /* "no space left on device", … */
 
+/* Makes a directory, when it is absent, whose name a crash cannot take: the directory above it is
+ * synced. DISK_OK also when it is there; synced then too, as far as that is allowed, for who made
+ * it may have died in between. Cost: one fsync. */
+MUST_USE enum disk_err disk_make_dir(struct disk *disk, const char *path);
+
 /* Reads a whole file into out (cleared first). DISK_ABSENT when there is none. */
 MUST_USE enum disk_err disk_read_file(struct disk *disk, const char *path, struct buf *out);
 

@@ -143,8 +143,8 @@ enum store_err generation_current(const struct generation_dir *dir, char name[GE
 static enum store_err make_dir(const struct generation_dir *dir, const struct buf *path,
                                struct buf *error)
 {
-    enum disk_err err = dir->disk->ops->make_dir(dir->disk, text_of(path));
-    if (err == DISK_OK || err == DISK_EXISTS)
+    enum disk_err err = disk_make_dir(dir->disk, text_of(path));
+    if (err == DISK_OK)
         return STORE_OK;
     return disk_failed(err, path, "making the directory", error);
 }

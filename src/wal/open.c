@@ -49,32 +49,11 @@ static const char *segment_path(struct found *found, uint64_t number)
 
 /* ---- listing ---- */
 
-/* A new directory is there after a crash only when its parent is synced. */
-static enum wal_err sync_parent(struct found *found)
-{
-    const char *slash = strrchr(found->dir, '/');
-    struct buf parent = {0};
-    if (slash == NULL)
-        buf_append_string(&parent, ".");
-    else if (slash == found->dir)
-        buf_append_string(&parent, "/");
-    else
-        buf_append(&parent, bytes_of(found->dir, (size_t)(slash - found->dir)));
-    buf_append_u8(&parent, 0);
-    const char *path = (const char *)parent.data;
-    enum wal_err err = found->disk->ops->sync_dir(found->disk, path) == DISK_OK
-                           ? WAL_OK
-                           : refuse_disk(found, path, "fsync");
-    buf_free(&parent);
-    return err;
-}
-
 static enum wal_err make_dir(struct found *found)
 {
-    enum disk_err err = found->disk->ops->make_dir(found->disk, found->dir);
-    if (err == DISK_EXISTS)
-        return WAL_OK;
-    return err == DISK_OK ? sync_parent(found) : refuse_disk(found, found->dir, "mkdir");
+    if (disk_make_dir(found->disk, found->dir) != DISK_OK)
+        return refuse_disk(found, found->dir, "mkdir");
+    return WAL_OK;
 }
 
 static void note_name(struct found *found, const char *name)

@@ -22,6 +22,7 @@ struct name {
     struct list node;
     char *path;
     struct inode *inode; /* NULL: a directory */
+    bool is_unsynced;    /* of a directory: no sync_dir since make_dir */
 };
 
 enum change_kind {
@@ -303,7 +304,8 @@ static bool path_is_in(const char *path, const char *dir)
 {
     const char *slash = strrchr(path, '/');
     size_t size = slash == NULL ? 0 : (size_t)(slash - path);
-    return strlen(dir) == size && strncmp(path, dir, size) == 0;
+    size_t dir_size = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+    return dir_size == size && strncmp(path, dir, size) == 0;
 }
 
 /* ---- steps and faults ---- */
@@ -482,6 +484,7 @@ static enum disk_err sim_make_dir(struct disk *disk, const char *path)
         return fail(DISK_EXISTS);
     name_set(&sim->names, path, NULL);
     name_set(&sim->durable_names, path, NULL);
+    name_find(&sim->names, path)->is_unsynced = true;
     return DISK_OK;
 }
 
@@ -499,6 +502,11 @@ static enum disk_err sim_sync_dir(struct disk *disk, const char *path)
             continue;
         (void)change_apply(change, &sim->durable_names);
         change_drop(change);
+    }
+    LIST_FOR_EACH(node, after, &sim->names)
+    {
+        struct name *name = CONTAINER_OF(node, struct name, node);
+        name->is_unsynced = name->is_unsynced && !path_is_in(name->path, path);
     }
     sim->counts.dir_syncs++;
     return DISK_OK;
@@ -665,6 +673,12 @@ bool sim_disk_rot(struct disk *disk, const char *path, uint64_t offset, uint8_t 
 struct sim_disk_counts sim_disk_counts(const struct disk *disk)
 {
     return sim_of(disk)->counts;
+}
+
+bool sim_disk_dir_is_synced(const struct disk *disk, const char *path)
+{
+    const struct name *name = name_find(&sim_of(disk)->names, path);
+    return name != NULL && name->inode == NULL && !name->is_unsynced;
 }
 
 bool sim_disk_exists(const struct disk *disk, const char *path)

@@ -6,7 +6,8 @@
  * keep it, POSIX does not promise it. A rename is atomic.
  *
  * One thread at a time. Paths are opaque strings; the directory of a path is what stands before
- * its last slash. Directories made with make_dir are durable at once. */
+ * its last slash. Directories made with make_dir are durable at once: whether somebody synced their
+ * names is only remembered (sim_disk_dir_is_synced). */
 #pragma once
 
 #include "base/prng.h"
@@ -68,6 +69,9 @@ struct sim_disk_counts {
     uint64_t bytes_written;
 };
 struct sim_disk_counts sim_disk_counts(const struct disk *disk);
+
+/* True when the directory above it was synced after make_dir made it, or a crash lies between. */
+bool sim_disk_dir_is_synced(const struct disk *disk, const char *path);
 
 bool sim_disk_exists(const struct disk *disk, const char *path);
 

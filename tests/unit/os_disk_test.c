@@ -108,6 +108,22 @@ static void what_is_absent_is_reported_as_absent(void **state)
     buf_free(&content);
 }
 
+static void a_made_directory_has_its_name_synced(void **state)
+{
+    struct place *place = *state;
+    const char *path = path_in(place, "d");
+    assert_int_equal(place->disk->ops->make_dir(place->disk, path), DISK_OK);
+    assert_false(sim_disk_dir_is_synced(place->disk, path)); /* who made it died here */
+    assert_int_equal(disk_make_dir(place->disk, path), DISK_OK);
+    assert_true(sim_disk_dir_is_synced(place->disk, path));
+    assert_false(sim_disk_dir_is_synced(place->disk, place->dir)); /* each made its own */
+    assert_int_equal(disk_make_dir(place->disk, place->dir), DISK_OK);
+    assert_true(sim_disk_dir_is_synced(place->disk, place->dir));
+    sim_disk_fail(place->disk, SIM_FAULT_SYNC_IO, true);
+    assert_int_equal(disk_make_dir(place->disk, path_in(place, "e")), DISK_IO);
+    assert_int_equal(disk_make_dir(place->disk, path_in(place, "d")), DISK_OK);
+}
+
 static void a_write_of_many_parts_and_empty_ones_arrives_whole(void **state)
 {
     enum { PARTS = 2500 }; /* more than two times IOV_MAX */
@@ -374,6 +390,7 @@ int main(void)
         ON_BOTH(names_are_listed_in_order_and_rename_replaces),
         ON_BOTH(replace_file_makes_and_overwrites_and_leaves_no_other_file),
         ON_BOTH(free_space_is_told),
+        ON_SIM(a_made_directory_has_its_name_synced),
         ON_SIM(a_crash_loses_what_was_not_synced_and_keeps_what_was),
         ON_SIM(a_crash_may_keep_everything),
         ON_SIM(a_torn_crash_mixes_sectors_but_never_inside_one),

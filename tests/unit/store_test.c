@@ -189,6 +189,14 @@ static void store_without_a_directory_is_absent_unless_created(void **state)
     assert_false(sim_disk_exists(fixture->disk, "data/0/CREATING"));
 }
 
+static void store_directories_have_names_that_a_crash_cannot_take(void **state)
+{
+    struct fixture *fixture = *state;
+    must_open(fixture);
+    assert_true(sim_disk_dir_is_synced(fixture->disk, "data/0"));
+    assert_true(sim_disk_dir_is_synced(fixture->disk, "data/0/gen-00000001"));
+}
+
 static void store_that_lost_current_is_never_created_anew(void **state)
 {
     struct fixture *fixture = *state;
@@ -627,6 +635,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(store_without_a_directory_is_absent_unless_created),
+        TEST(store_directories_have_names_that_a_crash_cannot_take),
         TEST(store_that_lost_current_is_never_created_anew),
         TEST(store_refuses_a_current_that_names_nothing),
         TEST(store_deletes_a_generation_that_current_does_not_name),
