@@ -194,7 +194,7 @@ void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace)
 
 /* ---- steps ---- */
 
-static void start_read(struct load *load);
+static bool start_read(struct load *load);
 
 /* On the reader thread. */
 static void place_chunks(struct load *load)
@@ -223,7 +223,8 @@ static void strand(struct load *load)
     list_push_back(&load->es->exec->stranded, &load->stranded);
 }
 
-static void start_read(struct load *load)
+/* False: the queue of the readers is full. */
+static bool start_read(struct load *load)
 {
     struct store *store = shard_fsm(load->es->shard)->store;
     store_read_fini(&load->read);
@@ -240,7 +241,7 @@ static void start_read(struct load *load)
     }
     if (!store_read_begin(store, &load->read)) {
         strand(load);
-        return;
+        return true;
     }
     load->read.job.kind = EXEC_JOB_LOAD;
     load->read_run = load->read.job.run;
@@ -250,6 +251,7 @@ static void start_read(struct load *load)
         (void)store_read_end(store, &load->read);
         strand(load);
     }
+    return load->is_running;
 }
 
 static void start_body(struct load *load, uint64_t object_id, uint64_t size)
@@ -262,7 +264,7 @@ static void start_body(struct load *load, uint64_t object_id, uint64_t size)
     row_key_append_element_prefix(&load->from, object_id);
     row_key_append_element_prefix(&load->to, object_id);
     row_key_step_over(&load->to);
-    start_read(load);
+    (void)start_read(load);
 }
 
 /* The K row is known: goes on with the body when that is wanted. True: the load is finished. */
@@ -306,7 +308,7 @@ static void body_read_done(struct load *load)
     }
     buf_clear(&load->from);
     buf_append(&load->from, buf_bytes(&load->read.next));
-    start_read(load);
+    (void)start_read(load);
 }
 
 bool exec_load_job_done(struct exec *exec, struct job *job)
@@ -330,19 +332,19 @@ bool exec_load_job_done(struct exec *exec, struct job *job)
     return true;
 }
 
+/* Stops where the queue of the readers is full: the rest would be refused one by one, in every
+ * turn.
+ */
 void exec_start_stranded(struct exec *exec)
 {
-    struct list again;
-    list_init(&again);
-    while (!list_is_empty(&exec->stranded)) {
+    const struct list *last = exec->stranded.prev; /* what strands again comes behind it */
+    bool is_last = list_is_empty(&exec->stranded);
+    bool has_room = true;
+    while (!is_last && has_room) {
         struct list *at = exec->stranded.next;
+        is_last = at == last;
         list_remove(at);
-        list_push_back(&again, at);
-    }
-    while (!list_is_empty(&again)) {
-        struct load *load = CONTAINER_OF(again.next, struct load, stranded);
-        list_remove(&load->stranded);
-        start_read(load);
+        has_room = start_read(CONTAINER_OF(at, struct load, stranded));
     }
 }
 
@@ -401,7 +403,7 @@ struct load *exec_load(struct exec_shard *es, struct keyspace *keyspace, uint64_
         is_finished = take_head(load, false, bytes_of(NULL, 0));
         break;
     case STORE_UNKNOWN:
-        start_read(load);
+        (void)start_read(load);
         break;
     }
     return is_finished ? NULL : load;

@@ -1,6 +1,8 @@
 /* Cold keys: loads, what waits for them, what ends them, and what must not happen meanwhile. */
 #include "exec_box.h"
 
+#include "base/mem.h"
+
 struct fixture {
     struct exec_box box;
     struct box_client a, b, c;
@@ -249,6 +251,37 @@ static void after_the_filter_is_read_again_a_new_key_costs_no_read(void **state)
     fixture_free(f);
 }
 
+/* The readers' queue has 64 places here: what found none is not offered again and again. */
+static void loads_that_find_no_reader_are_not_tried_in_every_turn(void **state)
+{
+    (void)state;
+    enum { KEYS = 200 };
+    struct fixture *f = fixture_new(1);
+    struct buf line = {0};
+    buf_append_string(&line, "MGET");
+    for (int i = 0; i < KEYS; i++) {
+        char set[32];
+        (void)snprintf(set, sizeof(set), "SET k%d v", i);
+        box_call(&f->box, &f->a, set);
+        buf_printf(&line, " k%d", i);
+    }
+    buf_append_u8(&line, 0);
+    box_restart(&f->box);
+    box_call(&f->box, &f->a, "DEBUG SET-ACTIVE-EXPIRE 0");
+    box_turns(&f->box, 10);
+    uint64_t before = reads(f);
+    f->box.holds_readers = true;
+    send(f, &f->a, (const char *)line.data);
+    box_turns(&f->box, 50);
+    assert_true(reads(f) - before <= KEYS + 51);
+    f->box.holds_readers = false;
+    box_wait(&f->box, &f->a);
+    assert_memory_equal(box_reply(&f->a), "*200\r\n$1\r\nv\r\n", 13);
+    assert_int_equal(exec_counters(f->box.exec).loads, KEYS);
+    buf_free(&line);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +295,7 @@ int main(void)
         cmocka_unit_test(keys_larger_than_the_budget_are_pinned_for_their_command),
         cmocka_unit_test(a_read_that_fails_is_an_error_and_not_a_missing_key),
         cmocka_unit_test(after_the_filter_is_read_again_a_new_key_costs_no_read),
+        cmocka_unit_test(loads_that_find_no_reader_are_not_tried_in_every_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
