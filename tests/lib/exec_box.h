@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "commands/generic_commands.h"
 #include "commands/string_commands.h"
 #include "exec/executor.h"

@@ -1,6 +1,5 @@
 #include "hot_box.h"
 
-#include "base/mem.h"
 #include "keyspace/head_row.h"
 #include "keyspace/slot.h"
 #include "store/row_key.h"

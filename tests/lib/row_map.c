@@ -1,6 +1,7 @@
 #include "row_map.h"
 
 #include "base/mem.h"
+#include "codec/rows.h"
 
 static void item_free(struct row_map_item *item)
 {

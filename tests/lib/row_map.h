@@ -1,7 +1,7 @@
 /* A sorted map of rows for tests: the fold of the entries that were put into it. */
 #pragma once
 
-#include "codec/rows.h"
+#include "base/buf.h"
 
 struct row_map_item {
     struct buf key;

@@ -1,8 +1,7 @@
 /* Commands that see the whole keyspace, active expiry, and the gates of replies. */
 #include "exec_box.h"
 
-#include "base/prng.h"
-#include "store/row_key.h"
+#include "base/mem.h"
 
 struct fixture {
     struct exec_box box;

@@ -1,6 +1,8 @@
 /* EXEC: one entry whatever happens in the middle, a suspended shard, WATCH, refusals, routes. */
 #include "exec_box.h"
 
+#include "base/mem.h"
+
 struct fixture {
     struct exec_box box;
     struct box_client a, b, c;

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "base/endian.h"
-#include "base/mem.h"
 #include "codec/rows.h"
 #include "fsm/fsm.h"
 #include "kv_memory.h"

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "base/endian.h"
-#include "base/mem.h"
 #include "codec/rows.h"
 #include "kv_memory.h"
 #include "shard/shard.h"
