@@ -139,6 +139,13 @@ unit: $(UNIT) ## unit and property tests
 sim: $(SIM) ## the simulators over SEEDS=from:count
 	@$(RUN) $(SIM_RUN)
 
+# The whole node is built a second time with its planted bugs (base/mutants.h).
+.PHONY: sim-mutants
+sim-mutants: ## sim_node must find every planted bug
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/node-mutants CFLAGS="$(CFLAGS) -DNODE_MUTANTS" \
+	    $(BUILD)/node-mutants/sim/sim_node
+	@$(RUN) --timeout 900 "$(BUILD)/node-mutants/sim/sim_node --mutants --seeds 1:300"
+
 .PHONY: tla
 tla: deps-test ## the models in tla/
 	@$(RUN) $(TLA_RUN)

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/mutants.h"
 #include "base/prng.h"
 #include "exec/internal.h"
 #include "store/row_key.h"
@@ -183,7 +184,7 @@ void exec_propose(struct exec *exec)
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
         /* A run that waits in the middle keeps its changes in one entry: it closes when it ends. */
-        if (es->hot->is_open && es->holder == NULL)
+        if (es->hot->is_open && (es->holder == NULL || NODE_MUTANT(close_in_suspended)))
             exec_close_entry(es);
     }
 }
@@ -348,7 +349,8 @@ bool exec_is_settled(const struct exec *exec)
 bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate)
 {
     ASSERT(gate.shard < exec->shard_count);
-    return gate.index <= shard_applied_index(exec->shards[gate.shard].shard);
+    return gate.index <= shard_applied_index(exec->shards[gate.shard].shard) ||
+           NODE_MUTANT(gates_are_open);
 }
 
 struct exec_counters exec_counters(const struct exec *exec)

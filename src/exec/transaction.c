@@ -1,4 +1,5 @@
 /* EXEC: one request, one shard, one entry. And where requests go. */
+#include "base/mutants.h"
 #include "exec/internal.h"
 #include "keyspace/slot.h"
 #include "keyspace/watch.h"
@@ -156,7 +157,7 @@ void exec_transaction_main(struct run *run)
 {
     struct request *request = run->request;
     struct call *c = &run->call;
-    if (request->watches != NULL &&
+    if (request->watches != NULL && !NODE_MUTANT(watches_are_ignored) &&
         (request->watches->is_dirty ||
          watch_any_expired(&request->watches->watches, is_expired, run))) {
         reply_null_array(&c->reply);

@@ -1,5 +1,7 @@
 #include "fsm/fsm.h"
 
+#include "base/mutants.h"
+
 enum store_err fsm_open(struct fsm *fsm, const struct store_options *options, struct buf *error)
 {
     *fsm = (struct fsm){.shard = options->shard};
@@ -57,7 +59,7 @@ static void freeze_when_due(struct fsm *fsm, const struct fsm_flush_policy *poli
 /* L2: LevelDB never knows more than this node's own WAL holds synced. */
 static void submit_when_synced(struct fsm *fsm, uint64_t wal_synced_index, struct worker *worker)
 {
-    if (fsm->flush.applied_index > wal_synced_index)
+    if (fsm->flush.applied_index > wal_synced_index && !NODE_MUTANT(flush_ahead_of_log))
         return;
     if (worker_submit(worker, &fsm->flush.job))
         fsm->flush_state = FSM_FLUSH_RUNNING;

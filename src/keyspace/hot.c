@@ -1,6 +1,7 @@
 #include "keyspace/hot.h"
 
 #include "base/hash.h"
+#include "base/mutants.h"
 #include "keyspace/hot_internal.h"
 #include "keyspace/watch.h"
 
@@ -119,7 +120,7 @@ uint64_t hot_gate(const struct hot *hot, const struct keyspace *keyspace,
 {
     (void)keyspace;
     uint64_t gate = hot->map_index > hot->released ? hot->map_index : 0;
-    if (object == NULL || !hot_is_ahead(hot, object))
+    if (object == NULL || !hot_is_ahead(hot, object) || NODE_MUTANT(reads_ignore_ahead))
         return gate;
     const struct hot_slot *slot = &hot->ring[object->ahead & hot->ring_mask];
     ASSERT(slot->object == object);

@@ -1,4 +1,5 @@
 /* Changes of the open entry: each is made in memory first and becomes rows in hot_close. */
+#include "base/mutants.h"
 #include "base/number.h"
 #include "keyspace/hot_internal.h"
 #include "keyspace/watch.h"
@@ -56,7 +57,7 @@ struct object *hot_touch(struct hot *hot, struct keyspace *keyspace, struct obje
 
 static void emit_removal(struct hot *hot, const struct string_raw *raw)
 {
-    if (raw->object_id == 0 || raw->logged_size == 0)
+    if (raw->object_id == 0 || raw->logged_size == 0 || NODE_MUTANT(forget_sweeps))
         return;
     size_t before = hot->open_rows.size;
     if (raw->logged_size <= STRING_SWEEP_CHUNKS * STRING_CHUNK_SIZE) {

@@ -1,6 +1,7 @@
 /* Where hot memory and the log meet: closing an entry, and what happens when entries are applied or
  * leadership is lost. */
 #include "base/endian.h"
+#include "base/mutants.h"
 #include "keyspace/head_row.h"
 #include "keyspace/hot_internal.h"
 #include "store/row_key.h"
@@ -93,7 +94,7 @@ static void append_head(struct hot *hot, struct hot_slot *slot, struct buf *rows
     if (is_present) {
         head_row_append(rows, object->is_logged ? ROW_PUT : ROW_PUT_NEW, slot->keyspace->id,
                         object);
-        if (!object->is_logged)
+        if (!object->is_logged && !NODE_MUTANT(new_keys_miss_the_filter))
             filter_add(slot->keyspace->filter, object->order);
     } else if (object->is_logged) {
         head_row_append(rows, ROW_DELETE, slot->keyspace->id, object);
@@ -374,7 +375,7 @@ void hot_restore_counts(struct hot *hot, uint32_t ksid, struct bytes value)
 {
     read_counts(hot, ksid, value);
     struct keyspace *keyspace = keyspace_by_id(hot, ksid);
-    if (keyspace == NULL)
+    if (keyspace == NULL || NODE_MUTANT(counts_are_not_restored))
         return;
     keyspace->keys = keyspace->keys_applied;
     keyspace->expiring = keyspace->expiring_applied;

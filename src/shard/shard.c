@@ -1,6 +1,7 @@
 #include "shard/shard.h"
 
 #include "base/mem.h"
+#include "base/mutants.h"
 #include "shard/entry_log.h"
 
 enum {
@@ -257,7 +258,8 @@ void shard_collect(struct shard *shard, uint64_t boot_us)
 
 static void promise_stored(struct shard *shard, uint64_t boot_us)
 {
-    uint64_t promised = wal_promised(shard->wal);
+    uint64_t promised =
+        NODE_MUTANT(promise_before_sync) ? wal_collecting(shard->wal) : wal_promised(shard->wal);
     while (shard->promised_to < shard->pending_to) {
         const struct shard_pending *pending =
             &shard->pending[shard->promised_to & shard->pending_mask];
@@ -286,7 +288,8 @@ static void note_synced(struct shard *shard)
 
 static void write_mark(struct shard *shard)
 {
-    struct store_meta flushed = store_flushed(shard->fsm.store);
+    struct store_meta flushed = NODE_MUTANT(mark_before_flush) ? store_applied(shard->fsm.store)
+                                                               : store_flushed(shard->fsm.store);
     if (flushed.applied_index <= shard->mark.index)
         return;
     shard->marking = (struct wal_position){flushed.applied_index, flushed.applied_term};
@@ -337,7 +340,8 @@ void shard_promise(struct shard *shard, uint64_t boot_us)
 /* Replay: the log may be ahead of what LevelDB held and of a clock that was set back since (L10). */
 static void note_stamp(struct shard *shard, const struct entry *entry)
 {
-    if (entry->kind == ENTRY_ROWS && entry_stamp_us(entry) > shard->stamp_us)
+    if (entry->kind == ENTRY_ROWS && entry_stamp_us(entry) > shard->stamp_us &&
+        !NODE_MUTANT(stamps_start_at_flushed))
         shard->stamp_us = entry_stamp_us(entry);
 }
 

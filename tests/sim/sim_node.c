@@ -2,19 +2,24 @@
  *
  *   sim_node --seeds FROM:COUNT                 many nodes; one TAP line
  *   sim_node --seed N                           one, with a trace
+ *   sim_node --mutant NAME --seeds FROM:COUNT   with a planted bug: must fail
+ *   sim_node --mutants --seeds FROM:COUNT       every planted bug; one TAP line each, ok when found
  *
  * Real turns (node_turn) over a simulated disk, store, clock and helpers; clients without sockets. A
  * seed draws its own configuration, mix of requests and rate of each fault (swarm testing), runs a
  * phase in which anything may fail, then one without faults, in which all must be answered in a
- * bounded number of turns and garbage must be gone. What is checked: owner.h, world.h, shared.h. */
+ * bounded number of turns and garbage must be gone. What is checked: owner.h, world.h, shared.h.
+ * Planted bugs (base/mutants.h) need -DNODE_MUTANTS. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/mutants.h"
 #include "base/number.h"
 #include "node/owner.h"
 #include "node/shared.h"
@@ -228,22 +233,115 @@ static bool parse_seeds(const char *text, uint64_t *first, uint64_t *count)
            number_parse_u64(bytes_of_string(colon + 1), count);
 }
 
+struct arguments {
+    uint64_t first, count;
+    bool is_one;
+    bool each_mutant;
+};
+
+static void run_seeds(const struct arguments *arguments)
+{
+    for (uint64_t seed = arguments->first; seed < arguments->first + arguments->count; seed++) {
+        seed_under_way = seed;
+        run_seed(seed, arguments->is_one);
+    }
+    printf("ok - sim_node: %llu seeds from %llu\n", (unsigned long long)arguments->count,
+           (unsigned long long)arguments->first);
+}
+
+#ifdef NODE_MUTANTS
+int node_mutant_planted;
+
+#define MUTANT_NAME(name) #name,
+static const char *const mutant_names[] = {"none", NODE_MUTANTS_LIST(MUTANT_NAME)};
+
+static bool plant(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(mutant_names); i++) {
+        if (strcmp(name, mutant_names[i]) == 0) {
+            node_mutant_planted = (int)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In a process of its own, since the bug ends it; what it says is not for TAP. */
+static bool is_found(const struct arguments *arguments, size_t mutant)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    ASSERT(child >= 0);
+    if (child == 0) {
+        node_mutant_planted = (int)mutant;
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        signal(SIGSEGV, on_abort);
+        run_seeds(arguments);
+        exit(0);
+    }
+    int status = 0;
+    pid_t ended = waitpid(child, &status, 0);
+    ASSERT(ended == child);
+    return status != 0;
+}
+
+static int run_each_mutant(const struct arguments *arguments)
+{
+    bool found_all = true;
+    printf("1..%zu\n", COUNT_OF(mutant_names) - 1);
+    for (size_t i = 1; i < COUNT_OF(mutant_names); i++) {
+        bool found = is_found(arguments, i);
+        printf("%s %zu - the simulator finds %s\n", found ? "ok" : "not ok", i, mutant_names[i]);
+        found_all &= found;
+    }
+    return found_all ? 0 : 1;
+}
+#else
+static bool plant(const char *name)
+{
+    (void)name;
+    return false;
+}
+
+static int run_each_mutant(const struct arguments *arguments)
+{
+    (void)arguments;
+    fprintf(stderr, "sim_node was built without -DNODE_MUTANTS\n");
+    return 2;
+}
+#endif
+
+static bool parse(int argc, char **argv, struct arguments *arguments)
+{
+    int at = 1;
+    if (at < argc && strcmp(argv[at], "--mutants") == 0) {
+        arguments->each_mutant = true;
+        at++;
+    } else if (at + 1 < argc && strcmp(argv[at], "--mutant") == 0) {
+        if (!plant(argv[at + 1]))
+            return false;
+        at += 2;
+    }
+    if (at + 2 != argc)
+        return false;
+    arguments->is_one = strcmp(argv[at], "--seed") == 0;
+    return (arguments->is_one || strcmp(argv[at], "--seeds") == 0) &&
+           parse_seeds(argv[at + 1], &arguments->first, &arguments->count);
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t first, count;
-    bool is_one = argc == 3 && strcmp(argv[1], "--seed") == 0;
-    bool is_many = argc == 3 && strcmp(argv[1], "--seeds") == 0;
-    if ((!is_one && !is_many) || !parse_seeds(argv[2], &first, &count)) {
-        fprintf(stderr, "usage: sim_node --seeds FROM:COUNT | --seed N\n");
+    struct arguments arguments = {0};
+    if (!parse(argc, argv, &arguments)) {
+        fprintf(stderr,
+                "usage: sim_node [--mutants | --mutant NAME] --seeds FROM:COUNT | --seed N\n");
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, on_abort);
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        seed_under_way = seed;
-        run_seed(seed, is_one);
-    }
-    printf("ok - sim_node: %llu seeds from %llu\n1..1\n", (unsigned long long)count,
-           (unsigned long long)first);
+    if (arguments.each_mutant)
+        return run_each_mutant(&arguments);
+    run_seeds(&arguments);
+    printf("1..1\n");
     return 0;
 }
