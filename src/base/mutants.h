@@ -3,6 +3,8 @@
  * macro is false and costs nothing. */
 #pragma once
 
+#include <stdbool.h>
+
 #define NODE_MUTANTS_LIST(X)                                                                       \
     X(gates_are_open)           /* L1: replies do not wait for their entry */                      \
     X(reads_ignore_ahead)       /* L1: what a read shows need not be committed */                  \

@@ -369,8 +369,8 @@ static void run_waiting_jobs(struct node *node)
         node_run_job(node, 0);
 }
 
-/* Jobs end first: they point into what is freed next. A run that has begun ends too, unless it waits for
- * what only a turn could bring (LevelDB to be opened again), or the disk does not answer. */
+/* Jobs end first: they point into what is freed next. A run that has begun ends too, unless it
+ * waits for what only a turn could bring (LevelDB opened again), or the disk does not answer. */
 static void drain(struct node *node)
 {
     enum { ROUNDS_MAX = 20000, IDLE_ROUNDS_MAX = 64, ROUND_US = 100 };

@@ -337,7 +337,7 @@ void shard_promise(struct shard *shard, uint64_t boot_us)
     step_mark(shard);
 }
 
-/* Replay: the log may be ahead of what LevelDB held and of a clock that was set back since (L10). */
+/* Replay: the log may be ahead of what LevelDB held and of a clock set back since (L10). */
 static void note_stamp(struct shard *shard, const struct entry *entry)
 {
     if (entry->kind == ENTRY_ROWS && entry_stamp_us(entry) > shard->stamp_us &&

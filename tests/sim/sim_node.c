@@ -5,9 +5,9 @@
  *   sim_node --mutant NAME --seeds FROM:COUNT   with a planted bug: must fail
  *   sim_node --mutants --seeds FROM:COUNT       every planted bug; one TAP line each, ok when found
  *
- * Real turns (node_turn) over a simulated disk, store, clock and helpers; clients without sockets. A
- * seed draws its own configuration, mix of requests and rate of each fault (swarm testing), runs a
- * phase in which anything may fail, then one without faults, in which all must be answered in a
+ * Real turns (node_turn) over a simulated disk, store, clock and helpers; clients without sockets.
+ * A seed draws its own configuration, mix of requests and rate of each fault (swarm testing), runs
+ * a phase in which anything may fail, then one without faults, in which all must be answered in a
  * bounded number of turns and garbage must be gone. What is checked: owner.h, world.h, shared.h.
  * Planted bugs (base/mutants.h) need -DNODE_MUTANTS. */
 #include <signal.h>
@@ -65,7 +65,8 @@ static void begin(struct sim *sim, uint64_t seed, bool is_traced)
     struct prng *prng = &sim->world.prng;
     sim->owner_count = (int)prng_between(prng, 1, prng_chance(prng, MILLION / 2) ? 2 : OWNERS_MAX);
     shared_init(&sim->shared, &sim->world,
-                prng_chance(prng, MILLION / 3) ? 0 : (int)prng_between(prng, 1, SHARED_CLIENTS_MAX));
+                prng_chance(prng, MILLION / 3) ? 0
+                                               : (int)prng_between(prng, 1, SHARED_CLIENTS_MAX));
     for (int i = 0; i < sim->owner_count; i++) {
         struct owner_options options = draw_owner(sim);
         owner_init(&sim->owners[i], &sim->world, i, &options);
@@ -163,7 +164,8 @@ static void check_garbage(struct sim *sim)
     for (int i = 0; i < SWEEP_TURNS_MAX && world_rows(world) > rows_max; i++)
         one_turn(sim);
     if (world_rows(world) > rows_max)
-        world_violation(world, "garbage: %zu rows are left when everything was flushed", world_rows(world));
+        world_violation(world, "garbage: %zu rows are left when everything was flushed",
+                        world_rows(world));
 }
 
 static void run_seed(uint64_t seed, bool is_traced)
@@ -195,7 +197,8 @@ static void run_seed(uint64_t seed, bool is_traced)
         replies += sim->owners[i].replies;
         owner_fini(&sim->owners[i]);
     }
-    world_trace(&sim->world, "done: %llu replies, %llu opens, %llu crashes, %llu kills, %llu failures",
+    world_trace(&sim->world,
+                "done: %llu replies, %llu opens, %llu crashes, %llu kills, %llu failures",
                 (unsigned long long)replies, (unsigned long long)sim->world.opens,
                 (unsigned long long)sim->world.crashes, (unsigned long long)sim->world.kills,
                 (unsigned long long)sim->world.failures);

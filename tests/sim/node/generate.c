@@ -26,7 +26,8 @@ static int draw_key(struct owner *owner)
 
 static int sibling(struct owner *owner, int key)
 {
-    int part = (key % MODEL_PARTS + 1 + (int)below(owner, MODEL_VOLATILE_PART - 1)) % MODEL_VOLATILE_PART;
+    int part =
+        (key % MODEL_PARTS + 1 + (int)below(owner, MODEL_VOLATILE_PART - 1)) % MODEL_VOLATILE_PART;
     return key / MODEL_PARTS * MODEL_PARTS + part;
 }
 
@@ -39,8 +40,8 @@ static void arg_key(struct op *op, int key)
 /* Sizes around every threshold of the string type. */
 static size_t draw_size(struct owner *owner)
 {
-    static const size_t edges[] = {1, 44, STRING_EMBEDDED_MAX, STRING_INLINE_MAX, STRING_CHUNK_SIZE,
-                                   2 * STRING_CHUNK_SIZE};
+    static const size_t edges[] = {
+        1, 44, STRING_EMBEDDED_MAX, STRING_INLINE_MAX, STRING_CHUNK_SIZE, 2 * STRING_CHUNK_SIZE};
     if (chance(owner, owner->options.large))
         return STRING_SWEEP_CHUNKS * STRING_CHUNK_SIZE - 1 + below(owner, 3) +
                below(owner, 2) * 5 * STRING_CHUNK_SIZE;
@@ -128,8 +129,8 @@ static void add_getrange(struct owner *owner, struct op *op, int key)
 
 static void add_read(struct owner *owner, struct op *op, int key)
 {
-    static const char *const names[] = {"GET", "GET", "STRLEN", "TYPE", "PEXPIRETIME", "EXISTS",
-                                        "TOUCH"};
+    static const char *const names[] = {"GET",         "GET",    "STRLEN", "TYPE",
+                                        "PEXPIRETIME", "EXISTS", "TOUCH"};
     op_command(op, names[below(owner, COUNT_OF(names))]);
     arg_key(op, key);
 }
@@ -237,7 +238,8 @@ static void add_volatile(struct owner *owner, struct op *op, int key)
     arg_key(op, key);
     arg_value(owner, op);
     op_arg_text(op, "PXAT");
-    op_arg_int(op, (int64_t)(owner->world->now.wall_us / 1000 + below(owner, 1ULL << below(owner, 13))));
+    op_arg_int(
+        op, (int64_t)(owner->world->now.wall_us / 1000 + below(owner, 1ULL << below(owner, 13))));
 }
 
 /* ---- what sees the whole database ---- */

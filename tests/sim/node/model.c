@@ -1,6 +1,5 @@
 #include "model.h"
 
-#include "base/mem.h"
 #include "base/number.h"
 
 enum { LONG_NAME_EACH = 5, LONG_NAME_SIZE = 300 };
@@ -19,9 +18,8 @@ struct at_work {
 void model_init(struct model *model, int first_database, int tags)
 {
     ASSERT(tags > 0 && tags <= MODEL_TAGS_MAX);
-    *model = (struct model){.first_database = first_database,
-                            .key_count = tags * MODEL_PARTS,
-                            .watched = MODEL_NO_KEY};
+    *model = (struct model){
+        .first_database = first_database, .key_count = tags * MODEL_PARTS, .watched = MODEL_NO_KEY};
 }
 
 static void key_clear(struct model_key *key)
@@ -494,38 +492,22 @@ static const struct {
     int first, last, step; /* positions of keys; last -1: to the end; first 0: none */
     bool is_all;           /* may change keys that it does not name */
 } commands[] = {
-    {"GET", run_get, 1, 1, 1, false},
-    {"SET", run_set, 1, 1, 1, false},
-    {"SETNX", run_setnx, 1, 1, 1, false},
-    {"GETSET", run_getset, 1, 1, 1, false},
-    {"GETDEL", run_getdel, 1, 1, 1, false},
-    {"GETEX", run_getex, 1, 1, 1, false},
-    {"APPEND", run_append, 1, 1, 1, false},
-    {"SETRANGE", run_setrange, 1, 1, 1, false},
-    {"GETRANGE", run_getrange, 1, 1, 1, false},
-    {"STRLEN", run_strlen, 1, 1, 1, false},
-    {"INCRBY", run_incrby, 1, 1, 1, false},
-    {"MSET", run_mset, 1, -1, 2, false},
-    {"MSETNX", run_msetnx, 1, -1, 2, false},
-    {"MGET", run_mget, 1, -1, 1, false},
-    {"DEL", run_del, 1, -1, 1, false},
-    {"UNLINK", run_del, 1, -1, 1, false},
-    {"EXISTS", run_exists, 1, -1, 1, false},
-    {"TOUCH", run_exists, 1, -1, 1, false},
-    {"TYPE", run_type, 1, 1, 1, false},
-    {"PEXPIREAT", run_pexpireat, 1, 1, 1, false},
-    {"PERSIST", run_persist, 1, 1, 1, false},
-    {"PEXPIRETIME", run_pexpiretime, 1, 1, 1, false},
-    {"RENAME", run_rename, 1, 2, 1, false},
-    {"RENAMENX", run_rename, 1, 2, 1, false},
-    {"COPY", run_copy, 1, 2, 1, true},
-    {"MOVE", run_copy, 1, 1, 1, true},
-    {"SELECT", run_select, 0, 0, 1, false},
-    {"FLUSHDB", run_flushdb, 0, 0, 1, true},
-    {"FLUSHALL", run_flushall, 0, 0, 1, true},
-    {"SWAPDB", run_swapdb, 0, 0, 1, true},
-    {"WATCH", run_watch, 0, 0, 1, false},
-    {"DEBUG", run_ok, 0, 0, 1, false},
+    {"GET", run_get, 1, 1, 1, false},           {"SET", run_set, 1, 1, 1, false},
+    {"SETNX", run_setnx, 1, 1, 1, false},       {"GETSET", run_getset, 1, 1, 1, false},
+    {"GETDEL", run_getdel, 1, 1, 1, false},     {"GETEX", run_getex, 1, 1, 1, false},
+    {"APPEND", run_append, 1, 1, 1, false},     {"SETRANGE", run_setrange, 1, 1, 1, false},
+    {"GETRANGE", run_getrange, 1, 1, 1, false}, {"STRLEN", run_strlen, 1, 1, 1, false},
+    {"INCRBY", run_incrby, 1, 1, 1, false},     {"MSET", run_mset, 1, -1, 2, false},
+    {"MSETNX", run_msetnx, 1, -1, 2, false},    {"MGET", run_mget, 1, -1, 1, false},
+    {"DEL", run_del, 1, -1, 1, false},          {"UNLINK", run_del, 1, -1, 1, false},
+    {"EXISTS", run_exists, 1, -1, 1, false},    {"TOUCH", run_exists, 1, -1, 1, false},
+    {"TYPE", run_type, 1, 1, 1, false},         {"PEXPIREAT", run_pexpireat, 1, 1, 1, false},
+    {"PERSIST", run_persist, 1, 1, 1, false},   {"PEXPIRETIME", run_pexpiretime, 1, 1, 1, false},
+    {"RENAME", run_rename, 1, 2, 1, false},     {"RENAMENX", run_rename, 1, 2, 1, false},
+    {"COPY", run_copy, 1, 2, 1, true},          {"MOVE", run_copy, 1, 1, 1, true},
+    {"SELECT", run_select, 0, 0, 1, false},     {"FLUSHDB", run_flushdb, 0, 0, 1, true},
+    {"FLUSHALL", run_flushall, 0, 0, 1, true},  {"SWAPDB", run_swapdb, 0, 0, 1, true},
+    {"WATCH", run_watch, 0, 0, 1, false},       {"DEBUG", run_ok, 0, 0, 1, false},
 };
 
 static size_t find_command(struct bytes name)

@@ -1,12 +1,11 @@
 /* What a client's two databases must hold: string keys, computed by code that shares nothing with
  * the server's. It answers as the server must, byte for byte.
  *
- * Keys have fixed names "{tag}part" and more, so a key is a number: tag * MODEL_PARTS + part. Keys of
- * one tag lie in one slot. The last part of a tag is volatile: its expiry is near, and only commands
- * whose reply tells whether it had expired may name it. */
+ * Keys have fixed names "{tag}part" and more, so a key is a number: tag * MODEL_PARTS + part. Keys
+ * of one tag lie in one slot. The last part of a tag is volatile: its expiry is near, and only
+ * commands whose reply tells whether it had expired may name it. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/buf.h"
 
 enum {

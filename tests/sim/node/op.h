@@ -1,7 +1,6 @@
 /* One request of a simulated client, or one MULTI block, and the replies to it. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/buf.h"
 
 enum {

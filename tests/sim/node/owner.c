@@ -46,7 +46,8 @@ static bool keeps_history(const struct owner *owner)
 static uint32_t shard_of(const struct owner *owner, int key)
 {
     char name[MODEL_KEY_NAME_MAX];
-    return (uint32_t)slot_of_key(model_key_name(key, name)) * owner->world->options.shards / SLOT_COUNT;
+    return (uint32_t)slot_of_key(model_key_name(key, name)) * owner->world->options.shards /
+           SLOT_COUNT;
 }
 
 /* ---- requests ---- */
@@ -108,17 +109,20 @@ void owner_end_with(struct owner *owner, const char *command)
 
 /* ---- judging replies ---- */
 
-static void wrong(struct owner *owner, const struct op *op, struct bytes reply, const char *expected)
+static void wrong(struct owner *owner, const struct op *op, struct bytes reply,
+                  const char *expected)
 {
     struct buf text = {0};
     op_describe(op, &text);
-    world_violation(owner->world, "owner %d, database %d: %.*s: expected %.80s, got %zu bytes: %.*s",
+    world_violation(owner->world,
+                    "owner %d, database %d: %.*s: expected %.80s, got %zu bytes: %.*s",
                     owner->number, owner->acked.first_database + owner->acked.database,
                     (int)text.size, (const char *)text.data, expected, reply.size,
                     reply.size < 80 ? (int)reply.size : 80, (const char *)reply.data);
 }
 
-static void run_commands(struct model *model, const struct op *op, int64_t now_ms, struct buf *reply)
+static void run_commands(struct model *model, const struct op *op, int64_t now_ms,
+                         struct buf *reply)
 {
     struct bytes argv[OP_ARGS_MAX];
     if (op->kind != OP_PLAIN && op->kind != OP_MULTI)
@@ -174,15 +178,15 @@ static void judge_exact(struct owner *owner, const struct op *op, struct bytes r
 }
 
 /* Every key that lives for certain was seen, and nothing that certainly does not exist. */
-static void judge_seen(struct owner *owner, const struct op *op, struct bytes reply, const bool *seen,
-                       int64_t earliest_ms)
+static void judge_seen(struct owner *owner, const struct op *op, struct bytes reply,
+                       const bool *seen, int64_t earliest_ms)
 {
     const struct model *model = &owner->acked;
     for (int i = 0; i < model->key_count; i++) {
         const struct model_key *key = &model->keys[model->database][i];
         bool may_live = key->is_present && (key->expire_ms == 0 || key->expire_ms > earliest_ms);
-        bool must_live = key->is_present &&
-                         (key->expire_ms == 0 || key->expire_ms > owner->world->latest_ms);
+        bool must_live =
+            key->is_present && (key->expire_ms == 0 || key->expire_ms > owner->world->latest_ms);
         char text[64];
         (void)snprintf(text, sizeof(text), "%s {%d}%d", must_live ? "also" : "not", i / MODEL_PARTS,
                        i % MODEL_PARTS);
@@ -314,7 +318,8 @@ static void judge(struct owner *owner, struct op *op, struct bytes reply)
     }
 }
 
-/* The bytes of all replies to an op; false when they are not complete. *last is the one that tells. */
+/* The bytes of all replies to an op; false when they are not complete. *last is the one that tells.
+ */
 static bool take_replies(const struct op *op, struct bytes data, size_t *size, struct bytes *last)
 {
     *size = 0;
@@ -397,7 +402,8 @@ void owner_disconnect(struct owner *owner)
     owner->watching = 0;
 }
 
-/* What is required of the next node: all that was answered, unless unsynced promises may be lost. */
+/* What is required of the next node: all that was answered, unless unsynced promises may be lost.
+ */
 void owner_note_crash(struct owner *owner, bool loses)
 {
     if (!loses && !owner->is_verifying)
@@ -455,7 +461,8 @@ void owner_verify(struct owner *owner)
     hand_over(owner);
 }
 
-static void take_step(struct owner *owner, struct verify_step step, struct bytes value, struct bytes expiry)
+static void take_step(struct owner *owner, struct verify_step step, struct bytes value,
+                      struct bytes expiry)
 {
     if (reply_starts(value, "-IOERR") || reply_starts(expiry, "-IOERR") ||
         reply_starts(value, "-MISCONF") || reply_starts(expiry, "-MISCONF"))
@@ -572,22 +579,24 @@ static void describe_loss(struct comparison *comparison, uint32_t shard)
                 continue;
             const struct model_key *fold = &comparison->fold->keys[db][key];
             const struct model_key *actual = &owner->actual.keys[db][key];
-            world_violation(owner->world,
-                            "owner %d: after a restart shard %u is no prefix of what was sent (%zu "
-                            "requests, %zu required); database %d {%d}%d: sent %s %zu bytes %.20s expire "
-                            "%lld, found %s %zu bytes %.20s expire %lld",
-                            owner->number, shard, owner->op_count, owner->required,
-                            owner->acked.first_database + db, key / MODEL_PARTS, key % MODEL_PARTS,
-                            fold->is_present ? "a value of" : "nothing,", fold->value.size,
-                            fold->value.size > 0 ? (const char *)fold->value.data : "",
-                            (long long)fold->expire_ms,
-                            actual->is_present ? "a value of" : "nothing,", actual->value.size,
-                            actual->value.size > 0 ? (const char *)actual->value.data : "",
-                            (long long)actual->expire_ms);
+            world_violation(
+                owner->world,
+                "owner %d: after a restart shard %u is no prefix of what was sent (%zu "
+                "requests, %zu required); database %d {%d}%d: sent %s %zu bytes %.20s expire "
+                "%lld, found %s %zu bytes %.20s expire %lld",
+                owner->number, shard, owner->op_count, owner->required,
+                owner->acked.first_database + db, key / MODEL_PARTS, key % MODEL_PARTS,
+                fold->is_present ? "a value of" : "nothing,", fold->value.size,
+                fold->value.size > 0 ? (const char *)fold->value.data : "",
+                (long long)fold->expire_ms, actual->is_present ? "a value of" : "nothing,",
+                actual->value.size, actual->value.size > 0 ? (const char *)actual->value.data : "",
+                (long long)actual->expire_ms);
         }
     }
-    world_violation(owner->world, "owner %d: after a restart shard %u is no prefix that holds what was "
-                    "promised", owner->number, shard);
+    world_violation(owner->world,
+                    "owner %d: after a restart shard %u is no prefix that holds what was "
+                    "promised",
+                    owner->number, shard);
 }
 
 static void judge_restart(struct owner *owner)

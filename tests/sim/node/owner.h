@@ -1,6 +1,6 @@
 /* A client that alone uses two databases, so that what they must hold is known exactly: every reply
- * is compared, and after a crash the databases must be the fold of a prefix of what it sent, shard by
- * shard, that includes what was promised to it. */
+ * is compared, and after a crash the databases must be the fold of a prefix of what it sent, shard
+ * by shard, that includes what was promised to it. */
 #pragma once
 
 #include "model.h"
@@ -28,8 +28,8 @@ struct owner {
     struct op **ops;    /* answered ones (only when base is kept), then those under way */
     size_t op_count, op_capacity;
     size_t acked_count;
-    size_t required; /* of them, known to be synced */
-    uint64_t serial; /* makes values different */
+    size_t required;   /* of them, known to be synced */
+    uint64_t serial;   /* makes values different */
     int sent_database; /* selected by what was sent */
     int watching;      /* steps of a WATCH left to send; 0: none */
     int watched;
@@ -44,7 +44,7 @@ struct owner {
     bool is_known[MODEL_DATABASES][MODEL_KEYS_MAX];
     struct verify_step {
         int database, key; /* key MODEL_NO_KEY: SELECT */
-    } *steps;
+    } * steps;
     size_t step_count, step_at;
     struct model actual;
     uint64_t replies, refusals;
@@ -68,7 +68,7 @@ void owner_note_synced(struct owner *owner);
 /* Before the node ends: what may be gone after a crash that loses (or not). */
 void owner_note_crash(struct owner *owner, bool loses);
 
-bool owner_is_idle(const struct owner *owner); /* nothing under way, verified */
+bool owner_is_idle(const struct owner *owner);                 /* nothing under way, verified */
 void owner_end_with(struct owner *owner, const char *command); /* one more request */
 
 /* generate.c: the next request, or NULL. */

@@ -1,6 +1,5 @@
 #include "shared.h"
 
-#include "base/mem.h"
 #include "base/number.h"
 #include "op.h"
 #include "server/frontend.h"
@@ -265,8 +264,8 @@ static void judge(struct shared *shared, struct shared_client *c, struct bytes r
     enum shared_kind kind = (enum shared_kind)c->kind;
     shared->replies++;
     c->kind = SHARED_NOTHING;
-    world_trace(shared->world, "shared, kind %d: %.*s", (int)kind, reply.size < 40 ? (int)reply.size : 40,
-                (const char *)reply.data);
+    world_trace(shared->world, "shared, kind %d: %.*s", (int)kind,
+                reply.size < 40 ? (int)reply.size : 40, (const char *)reply.data);
     if (is_refusal(shared, reply))
         return;
     if (reply_starts(reply, "-"))

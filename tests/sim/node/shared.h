@@ -7,7 +7,6 @@
  *   ticket    WATCH, GET n, MULTI SET n+1 EXEC: no number is given out twice */
 #pragma once
 
-#include "base/assert.h"
 #include "base/buf.h"
 #include "world.h"
 
@@ -20,9 +19,9 @@ enum {
 struct shared_client {
     struct client *client; /* NULL: not connected */
     struct buf received, unsent;
-    int kind;          /* enum shared_kind of shared.c; 0: nothing under way */
+    int kind; /* enum shared_kind of shared.c; 0: nothing under way */
     int replies_due;
-    int64_t floor;     /* the counter was seen at this when it was asked */
+    int64_t floor; /* the counter was seen at this when it was asked */
     int64_t ticket;
 };
 

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "exec/internal.h"
 #include "kv_memory.h"
 #include "node/internal.h"
+#include "sim_disk.h"
 
 enum {
     MILLION = 1000000,
@@ -115,16 +115,18 @@ static void set_config(struct world *world)
 static void trace_options(const struct world *world)
 {
     const struct world_options *o = &world->options;
-    world_trace(world,
-                "shards %u appendfsync %d segment %llu maxmemory %llu flush-age %lld job %u turn %llu us",
-                o->shards, o->appendfsync, (unsigned long long)o->segment_size,
-                (unsigned long long)o->maxmemory, (long long)o->flush_age_ms, o->job_chance,
-                (unsigned long long)o->turn_us_max);
-    world_trace(world,
-                "crash %u kill %u after-reply %u in-open %u kv-write %u kv-read %u kv-open %u full %u "
-                "wal-fault %u slow %u jump %u pause %u",
-                o->crash, o->kill, o->crash_after_reply, o->die_in_open, o->kv_write, o->kv_read,
-                o->kv_open, o->disk_full, o->wal_fault, o->slow, o->clock_jump, o->long_pause);
+    world_trace(
+        world,
+        "shards %u appendfsync %d segment %llu maxmemory %llu flush-age %lld job %u turn %llu us",
+        o->shards, o->appendfsync, (unsigned long long)o->segment_size,
+        (unsigned long long)o->maxmemory, (long long)o->flush_age_ms, o->job_chance,
+        (unsigned long long)o->turn_us_max);
+    world_trace(
+        world,
+        "crash %u kill %u after-reply %u in-open %u kv-write %u kv-read %u kv-open %u full %u "
+        "wal-fault %u slow %u jump %u pause %u",
+        o->crash, o->kill, o->crash_after_reply, o->die_in_open, o->kv_write, o->kv_read,
+        o->kv_open, o->disk_full, o->wal_fault, o->slow, o->clock_jump, o->long_pause);
 }
 
 void world_init(struct world *world, uint64_t seed, bool is_traced)
@@ -346,7 +348,8 @@ bool world_turn(struct world *world)
         world->failures++;
         world_trace(world, "node failed: %s", node_failure(world->node));
         if (!world->has_wal_fault)
-            world_violation(world, "the node failed without a fault: %s", node_failure(world->node));
+            world_violation(world, "the node failed without a fault: %s",
+                            node_failure(world->node));
         return false;
     }
     ASSERT(state == NODE_RUNNING);
@@ -362,8 +365,8 @@ static void check_shard(struct world *world, struct shard *shard)
     struct shard_status s = shard_status(shard);
     uint32_t id = shard_id(shard);
     if (s.applied > s.commit || s.commit > s.last)
-        world_violation(world, "shard %u: applied %llu, commit %llu, last %llu are out of order", id,
-                        (unsigned long long)s.applied, (unsigned long long)s.commit,
+        world_violation(world, "shard %u: applied %llu, commit %llu, last %llu are out of order",
+                        id, (unsigned long long)s.applied, (unsigned long long)s.commit,
                         (unsigned long long)s.last);
     if (s.base > s.mark || s.mark > s.flushed || s.flushed > s.applied)
         world_violation(world, "L3: shard %u: base %llu, mark %llu, flushed %llu, applied %llu", id,
@@ -388,7 +391,8 @@ void world_check(struct world *world)
 bool world_is_synced(const struct world *world)
 {
     const struct wal *wal = world->node->wal;
-    return wal_synced(wal) == wal_written(wal) && !wal_is_busy(wal) && wal_collected_bytes(wal) == 0;
+    return wal_synced(wal) == wal_written(wal) && !wal_is_busy(wal) &&
+           wal_collected_bytes(wal) == 0;
 }
 
 size_t world_rows(const struct world *world)

@@ -4,7 +4,6 @@
 
 #include "base/prng.h"
 #include "node/node.h"
-#include "sim_disk.h"
 
 #define WORLD_DIR "/data"
 
@@ -19,8 +18,8 @@ struct world_options {
     uint32_t die_in_open;
     uint32_t kv_write, kv_read, kv_open, disk_full, wal_fault;
     uint32_t slow, clock_jump, long_pause;
-    uint32_t job_chance;   /* that a waiting job runs in this turn */
-    uint32_t check;        /* hot_check of all shards */
+    uint32_t job_chance; /* that a waiting job runs in this turn */
+    uint32_t check;      /* hot_check of all shards */
     uint64_t turn_us_max;
 };
 
