@@ -45,7 +45,8 @@ STOP_SECONDS = 30
 QUOIN_ONLY = {"shards", "wal-segment-size", "flush-bytes", "flush-age-ms", "entry-max",
               "disk-reserve", "reader-threads", "block-cache-size", "clock-skew-max"}
 
-SERVERS = []  # running ones, to be killed at the end whatever happens
+SERVERS = []     # running ones, to be killed at the end whatever happens
+LAST_WORDS = []  # of servers that died while a test ran
 
 
 class StartFailed(Exception):
@@ -95,8 +96,18 @@ class Server:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind is not None and self.has_died():
+            LAST_WORDS.append(self.last_words())
         self.delete()
+
+    def has_died(self):
+        """Ended without being told to."""
+        return self in SERVERS and self.process.poll() is not None
+
+    def last_words(self):
+        words = "\n".join(self.log().splitlines()[-25:])
+        return f"the server ended with {self.process.returncode}; its last lines:\n{words}\n"
 
     # --- Life ---
 
@@ -436,14 +447,13 @@ class Shared:
             raise AssertionError(f"the server ended with {self.server.process.returncode}")
 
     def last_words(self):
-        """The end of the log when the server died; a new one is started for the next test."""
-        server = self.server
-        if server is None or server.process.poll() is None:
-            return ""
-        words = "\n".join(server.log().splitlines()[-25:])
-        code = server.process.returncode
-        self.stop()
-        return f"the server ended with {code}; its last lines:\n{words}\n"
+        """What servers that died wrote last; a new one is started for the next test."""
+        words = "".join(LAST_WORDS)
+        LAST_WORDS.clear()
+        if self.server and self.server.has_died():
+            words += self.server.last_words()
+            self.stop()
+        return words
 
     def stop(self):
         if self.server:
