@@ -3,8 +3,6 @@
  * macro is false and costs nothing. */
 #pragma once
 
-#include <stdbool.h>
-
 #define NODE_MUTANTS_LIST(X)                                                                       \
     X(gates_are_open)           /* L1: replies do not wait for their entry */                      \
     X(reads_ignore_ahead)       /* L1: what a read shows need not be committed */                  \
@@ -20,13 +18,14 @@
     X(watches_are_ignored)      /* EXEC runs though a watched key was changed */                   \
     X(stamps_start_at_flushed)  /* L10: replay does not move the time of the log on */
 
-#ifdef NODE_MUTANTS
 enum node_mutant {
     NODE_MUTANT_none = 0,
 #define NODE_MUTANT_ENUM(name) NODE_MUTANT_##name,
     NODE_MUTANTS_LIST(NODE_MUTANT_ENUM)
 #undef NODE_MUTANT_ENUM
 };
+
+#ifdef NODE_MUTANTS
 extern int node_mutant_planted; /* defined by the simulator */
 #define NODE_MUTANT(name) (node_mutant_planted == NODE_MUTANT_##name)
 #else

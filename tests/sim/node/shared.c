@@ -266,8 +266,11 @@ static void judge(struct shared *shared, struct shared_client *c, struct bytes r
     c->kind = SHARED_NOTHING;
     world_trace(shared->world, "shared, kind %d: %.*s", (int)kind,
                 reply.size < 40 ? (int)reply.size : 40, (const char *)reply.data);
-    if (is_refusal(shared, reply))
+    if (is_refusal(shared, reply)) {
+        if (kind == SHARED_WATCH_TICKET) /* the key is watched all the same */
+            ask(c, SHARED_SELECT, "UNWATCH");
         return;
+    }
     if (reply_starts(reply, "-"))
         wrong(shared, "an error", reply);
     switch (kind) {
