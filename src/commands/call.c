@@ -187,7 +187,10 @@ static struct object *find(struct call *c, struct bytes key, bool needs_value, u
     struct object *object;
     while (!call_probe(c, key, needs_value, order, &object)) {
         forget_found(c);
-        c->env->await_key(c, *order, key, needs_value);
+        if (!c->env->await_key(c, *order, key, needs_value)) {
+            c->is_broken = true;
+            return NULL;
+        }
     }
     depend_on(c, hot_gate(c->hot, c->keyspace, object));
     return object;
@@ -263,6 +266,8 @@ void call_set_string(struct call *c, struct bytes key, struct bytes value, int64
     uint64_t order;
     struct object *object = find(c, key, false, &order);
     bool is_present = object != NULL && object_is_present(object);
+    if (c->is_broken)
+        return;
     if (expire_ms == CALL_KEEP_EXPIRE)
         expire_ms = is_present ? object_expire_ms(object) : CALL_NO_EXPIRE;
     if (is_past(c, expire_ms)) {
@@ -277,6 +282,8 @@ void call_write_string(struct call *c, struct bytes key, size_t offset, struct b
 {
     uint64_t order;
     struct object *object = find(c, key, true, &order);
+    if (c->is_broken)
+        return;
     ASSERT(object != NULL && object_is_present(object));
     (void)hot_write_string(c->hot, c->keyspace, object, offset, bytes);
     changed(c);
@@ -286,6 +293,8 @@ void call_set_int(struct call *c, struct bytes key, int64_t value)
 {
     uint64_t order;
     struct object *object = find(c, key, true, &order);
+    if (c->is_broken)
+        return;
     ASSERT(object != NULL && object_is_present(object));
     (void)hot_set_int(c->hot, c->keyspace, object, value);
     changed(c);
@@ -295,7 +304,7 @@ bool call_delete(struct call *c, struct bytes key)
 {
     uint64_t order;
     struct object *object = find(c, key, false, &order);
-    if (object == NULL || !object_is_present(object))
+    if (c->is_broken || object == NULL || !object_is_present(object))
         return false;
     hot_delete(c->hot, c->keyspace, object);
     changed(c);
@@ -306,6 +315,8 @@ void call_set_expire(struct call *c, struct bytes key, int64_t expire_ms)
 {
     uint64_t order;
     struct object *object = find(c, key, false, &order);
+    if (c->is_broken)
+        return;
     ASSERT(object != NULL && object_is_present(object));
     if (is_past(c, expire_ms))
         hot_delete(c->hot, c->keyspace, object);
@@ -321,6 +332,8 @@ void call_rename(struct call *c, struct bytes from, struct bytes to)
     /* In this order: waiting for a cold key may release a tombstone, but no present object. */
     struct object *from_object = find(c, from, false, &from_order);
     struct object *to_object = find(c, to, false, &to_order);
+    if (c->is_broken)
+        return;
     ASSERT(from_object != NULL && object_is_present(from_object) && from_object != to_object);
     hot_rename(c->hot, c->keyspace, from_object, to_order, to, to_object);
     changed(c);
@@ -341,4 +354,15 @@ int64_t call_idle_seconds(const struct call *c, const struct object *object)
 {
     uint32_t idle = c->hot->clock - object->access; /* in 2^16 us, as exec/ sets the clock */
     return (int64_t)(((uint64_t)idle << 16) / 1000000);
+}
+
+void call_run(struct call *c)
+{
+    size_t begin = c->reply.out->size;
+    c->command->function(c);
+    if (!c->is_broken)
+        return;
+    c->is_broken = false;
+    c->reply.out->size = begin;
+    call_error(c, "IOERR a value could not be read from disk; see the log");
 }

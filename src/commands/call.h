@@ -33,8 +33,9 @@ struct call_found {
 
 /* What the runner does for a command in the middle of its run. */
 struct call_env {
-    /* Suspends the run until the key can be found again without being cold. */
-    void (*await_key)(struct call *c, uint64_t order, struct bytes key, bool needs_value);
+    /* Suspends the run until the key may be found without being cold. False: its rows cannot be
+     * read; asking again would not help. */
+    bool (*await_key)(struct call *c, uint64_t order, struct bytes key, bool needs_value);
     void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
     void *context;
     uint64_t string_size_max; /* proto-max-bulk-len */
@@ -53,6 +54,8 @@ struct call {
     uint64_t random; /* a fresh random number for each run */
     bool in_transaction;
     bool has_failed;  /* an error reply was made */
+    bool is_broken;   /* a key could not be read: it seems absent, nothing is changed any more, and
+                       * the   runner replaces the reply by an error */
     uint64_t changes; /* keys changed so far */
 
     /* The runner's; commands do not touch what follows. */
@@ -153,6 +156,9 @@ static inline bool call_needs_values(const struct command *command, const struct
  * *order is its place and *object what memory has of it, or NULL. */
 bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *order,
                 struct object **object);
+
+/* Runs the command function. When a key could not be read, the reply is an error instead. */
+void call_run(struct call *c);
 
 /* The reply depends on everything that the shard shows now (counts, a transaction refused). */
 void call_depend_on_all(struct call *c);

@@ -37,27 +37,24 @@ static const char *encoding_name(const struct object *object)
                                                                                           : "raw";
 }
 
-static void wait_for_load(struct run *run, struct load *load)
-{
-    if (load == NULL)
-        return;
-    exec_wait_for(load, run->request);
-    exec_yield(run);
-}
-
 static struct object *find_now(struct run *run, struct exec_shard *es, struct bytes key)
 {
     uint64_t order = hot_order(es->hot, slot_of_key(key), key);
     for (;;) {
         struct keyspace *keyspace = es->hot->databases[run->call.database];
         struct object *object;
+        struct load *load;
         switch (hot_find(es->hot, keyspace, order, key, HOT_VALUE, &object)) {
         case HOT_PRESENT:
             return object;
         case HOT_MISSING:
             return NULL;
         case HOT_COLD:
-            wait_for_load(run, exec_load(es, keyspace, order, key, object, true));
+            load = exec_load(es, keyspace, order, key, object, true);
+            if (load != NULL && !exec_wait_for_load(run, load)) {
+                run->call.is_broken = true;
+                return NULL;
+            }
             break;
         }
     }

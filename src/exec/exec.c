@@ -8,7 +8,7 @@ enum { PAGE_OUT_TRIES_MAX = 4096 }; /* objects looked at in one turn and shard *
 
 /* ---- construction ---- */
 
-static void await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value);
+static bool await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value);
 
 /* Publishing keyspace events waits for pub/sub; the classes are checked where they are configured.
  */
@@ -386,17 +386,21 @@ struct exec_database_counts exec_database_counts(const struct exec *exec, int da
 
 /* ---- a run that meets a cold key ---- */
 
-static void await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value)
+static bool await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value)
 {
     struct run *run = run_of(c);
-    ASSERT(run != NULL &&
-           run->shard != NULL); /* a plain command's keys are loaded before it runs */
+    /* A plain command's keys were loaded before it ran: one that is cold now has a row that cannot
+     * be read. */
+    if (run == NULL || run->shard == NULL) {
+        struct exec *exec = CONTAINER_OF(c->env, struct exec, env);
+        log_write(exec->log, LOG_LEVEL_WARNING, "%s: a key was not readable before the run",
+                  c->command->name);
+        return false;
+    }
     struct object *object = table_find(&c->keyspace->table, order, key);
+    uint64_t errors = run->exec->counters.load_errors;
     struct load *load = exec_load(run->shard, c->keyspace, order, key, object, needs_value);
-    if (load == NULL)
-        return; /* the row buffers had it */
-    exec_wait_for(load, run->request);
-    run->shard->awaits_key = true;
-    exec_yield(run);
-    run->shard->awaits_key = false;
+    if (load == NULL) /* the row buffers had it */
+        return run->exec->counters.load_errors == errors;
+    return exec_wait_for_load(run, load);
 }

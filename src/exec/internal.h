@@ -30,6 +30,8 @@ enum request_state {
     REQUEST_READY,
 };
 
+struct load;
+
 struct exec_shard {
     struct exec *exec;
     struct shard *shard;
@@ -61,6 +63,7 @@ struct exec {
     struct list ready;     /* requests to go on with */
     struct list runs;      /* on fibers, under way */
     struct list next_turn; /* and those that go on in the next turn */
+    struct run *spanning;  /* the one transaction that holds a shard and reads the others, or NULL */
     struct list
         stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
     struct turn_time now;
@@ -111,6 +114,8 @@ bool exec_shard_is_open(struct exec_shard *es);
 
 /* From inside a fiber: gives way until exec_make_ready takes the request up again. */
 void exec_yield(struct run *run);
+/* From inside a fiber: until the load is over. False: it failed. */
+MUST_USE bool exec_wait_for_load(struct run *run, struct load *load);
 void exec_depend(struct run *run, const struct exec_shard *es, uint64_t index);
 
 /* ---- transaction.c ---- */
@@ -118,6 +123,9 @@ enum route_result { ROUTE_ONE, ROUTE_ALL, ROUTE_CROSS_SLOT };
 enum route_result exec_route(struct exec *exec, struct request *request, uint32_t *shard);
 void exec_transaction_main(struct run *run);
 bool exec_has_write(const struct request *request);
+
+/* True for a transaction that reads shards beyond its own (KEYS, SCAN). */
+bool exec_spans_shards(const struct exec *exec, const struct request *request);
 
 /* Starts loads for the cold keys of the request (queued commands and watched keys included). False:
  * it waits for them. */

@@ -120,7 +120,7 @@ static void end_load(struct load *load, bool has_failed)
         struct load_waiter *waiter = CONTAINER_OF(at, struct load_waiter, in_load);
         struct request *request = waiter->request;
         waiter->is_done = true;
-        request->wait.has_load_failed |= has_failed && request->wait.run == NULL;
+        request->wait.has_load_failed |= has_failed;
         if (waits_no_more(request))
             exec_make_ready(load->es->exec, request);
     }

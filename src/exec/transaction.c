@@ -18,6 +18,17 @@ bool exec_has_write(const struct request *request)
     return false;
 }
 
+bool exec_spans_shards(const struct exec *exec, const struct request *request)
+{
+    if (request->queue == NULL || exec->shard_count == 1)
+        return false;
+    for (int i = 0; i < request->queue_count; i++) {
+        if ((request->queue[i].command->flags & CMD_ALL_SHARDS) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- routing ---- */
 
 /* Sees to watched keys as to declared ones: a transaction is one shard's. */
@@ -150,7 +161,7 @@ static void run_queued(struct run *run, const struct queued *queued)
     c->found_count = 0;
     c->random = prng_next(&run->exec->prng);
     c->env->context = run;
-    c->command->function(c);
+    call_run(c);
 }
 
 void exec_transaction_main(struct run *run)
