@@ -79,6 +79,25 @@ def a_block_over_several_slots_is_refused_whole():
 
 
 @test
+def blocks_that_look_at_all_shards_do_not_wait_for_each_other():
+    with Server(shards=4) as server, server.client() as filler:
+        fill(filler)
+        ask(filler, "DEBUG RELOAD", "OK")
+        clients = [server.client(timeout=10) for _ in range(8)]
+        for number in range(20):
+            for i, client in enumerate(clients):
+                client.send("MULTI")
+                client.send("SET", "{%d}" % i, number)
+                client.send("KEYS", "{*")
+                client.send("EXEC")
+            for client in clients:
+                reply = [client.read() for _ in range(4)][3]
+                same(reply[0], b"OK")
+        for client in clients:
+            client.close()
+
+
+@test
 def with_one_shard_everything_goes_together():
     with Server(shards=1) as server, server.client() as client:
         asks(client, ("MSET a 1 b 2", "OK"), ("MGET a b", [b"1", b"2"]), ("MULTI", "OK"),
