@@ -30,6 +30,8 @@ enum request_state {
     REQUEST_READY,
 };
 
+struct load;
+
 struct exec_shard {
     struct exec *exec;
     struct shard *shard;
@@ -112,6 +114,8 @@ bool exec_shard_is_open(struct exec_shard *es);
 
 /* From inside a fiber: gives way until exec_make_ready takes the request up again. */
 void exec_yield(struct run *run);
+/* From inside a fiber: until the load is over. False: it failed. */
+MUST_USE bool exec_wait_for_load(struct run *run, struct load *load);
 void exec_depend(struct run *run, const struct exec_shard *es, uint64_t index);
 
 /* ---- transaction.c ---- */

@@ -23,7 +23,8 @@ static bool confirm_reads(struct exec_shard *es)
 
 bool exec_shard_is_open(struct exec_shard *es)
 {
-    return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && shard_is_serving(es->shard) && confirm_reads(es);
+    return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && shard_is_serving(es->shard) &&
+           confirm_reads(es);
 }
 
 void exec_open_entry(struct exec_shard *es)
@@ -178,7 +179,7 @@ static enum exec_result run_plain(struct exec_shard *es, struct request *request
     }
     exec_open_entry(es);
     exec->env.context = NULL;
-    c.command->function(&c);
+    call_run(&c);
     request->database = c.database;
     request->has_failed = c.has_failed;
     request->changes = c.changes;
@@ -199,7 +200,7 @@ static void run_main(void *argument)
     if (run->request->queue != NULL)
         exec_transaction_main(run);
     else
-        run->call.command->function(&run->call);
+        call_run(&run->call);
     run->has_ended = true;
 }
 
@@ -308,6 +309,21 @@ static enum exec_result run_on_fiber(struct exec *exec, struct exec_shard *es,
     return resume(run);
 }
 
+bool exec_wait_for_load(struct run *run, struct load *load)
+{
+    struct request_wait *wait = &run->request->wait;
+    wait->has_load_failed = false;
+    exec_wait_for(load, run->request);
+    if (run->shard != NULL)
+        run->shard->awaits_key = true;
+    exec_yield(run);
+    if (run->shard != NULL)
+        run->shard->awaits_key = false;
+    bool is_loaded = !wait->has_load_failed;
+    wait->has_load_failed = false;
+    return is_loaded;
+}
+
 void exec_wait_a_turn(struct run *run)
 {
     list_push_back(&run->exec->next_turn, &run->request->wait.link);
@@ -327,8 +343,8 @@ void exec_yield(struct run *run)
     bool holds = es != NULL && run->is_exclusive;
     /* A key that others changed in the same entry is changed again without a new place in the ring:
      * the ring alone does not tell. */
-    bool is_unchanged = holds && run->call.changes == 0 &&
-                        es->hot->tail == run->changes_from && !es->hot->map_changed;
+    bool is_unchanged = holds && run->call.changes == 0 && es->hot->tail == run->changes_from &&
+                        !es->hot->map_changed;
     if (is_unchanged)
         exec_close_entry(es);
     run->exec->counters.suspensions++;

@@ -161,7 +161,7 @@ static void run_queued(struct run *run, const struct queued *queued)
     c->found_count = 0;
     c->random = prng_next(&run->exec->prng);
     c->env->context = run;
-    c->command->function(c);
+    call_run(c);
 }
 
 void exec_transaction_main(struct run *run)
