@@ -112,7 +112,7 @@ class Server:
     # --- Life ---
 
     def start(self, wait=True):
-        """Starts and waits until PING is answered. StartFailed when the process ends instead."""
+        """Starts and waits until it answers. StartFailed when the process ends instead."""
         for attempt in range(5):
             fixed = self.port is not None
             port = self.port if fixed else free_port()
@@ -154,10 +154,7 @@ class Server:
             self._raise_if_ended()
             try:
                 with Client(port, timeout=5) as client:
-                    reply = client("PING")
-                    if not reply.startswith((b"LOADING", b"CLUSTERDOWN")):
-                        # Another program may hold the port: ours must be alive beside the answer.
-                        self._raise_if_ended()
+                    if self._is_ours(client("INFO", "server")):
                         return
             except (OSError, ConnectionClosed):
                 pass
@@ -165,6 +162,12 @@ class Server:
                 self.kill()
                 raise StartFailed(None, f"no answer in {START_SECONDS} s\n" + self.log())
             time.sleep(0.005)
+
+    def _is_ours(self, reply):
+        """False while it loads, and when another test's server answers at our port."""
+        if isinstance(reply, Error):
+            return reply.startswith(b"NOAUTH")
+        return parse_info(reply).get("process_id") == str(self.process.pid)
 
     def _raise_if_ended(self):
         if self.process.poll() is not None:
