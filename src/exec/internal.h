@@ -63,7 +63,7 @@ struct exec {
     struct list ready;     /* requests to go on with */
     struct list runs;      /* on fibers, under way */
     struct list next_turn; /* and those that go on in the next turn */
-    struct run *spanning;  /* the one transaction that holds a shard and reads the others, or NULL */
+    struct run *spanning; /* the one transaction that holds a shard and reads the others, or NULL */
     struct list
         stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
     struct turn_time now;

@@ -107,7 +107,8 @@ enum hot_found hot_find(struct hot *hot, struct keyspace *keyspace, uint64_t ord
     *object = table_find(&keyspace->table, order, key);
     if (*object != NULL)
         return found_in_memory(hot, *object, need);
-    /* Not also when it has no keys: the first key that a command adds would make its second one cold. */
+    /* Not also when it has no keys: the first key that a command adds would make its second one
+     * cold. */
     if (keyspace->is_complete)
         return HOT_MISSING;
     if (keyspace->filter_is_whole && !filter_may_have(keyspace->filter, order))

@@ -15,6 +15,11 @@
 #include "os/clock.h"
 #include "os/memory.h"
 
+/* Read by jemalloc at its start. The batch of a flush is one buffer of many megabytes; by default
+ * such a buffer goes back to the kernel at once and is faulted in again for the next flush. */
+extern const char *malloc_conf;
+const char *malloc_conf = "oversize_threshold:0";
+
 enum { DESCRIPTORS_SPARE = 512 }; /* beside clients: log, WAL, LevelDB's tables */
 
 static void print(FILE *to, struct bytes text)
