@@ -423,10 +423,13 @@ uint64_t shard_backlog_bytes(const struct shard *shard)
 
 uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us)
 {
-    uint64_t advanced = shard->stamp_us + (boot_us - shard->stamp_at_us) / 10 * 9;
-    uint64_t now = wall_us > advanced ? wall_us : advanced;
+    /* In whole steps, the rest is kept: asked every few microseconds it must not stand still. */
+    uint64_t steps = (boot_us - shard->stamp_at_us) / 10;
+    uint64_t advanced = shard->stamp_us + steps * 9;
+    bool is_ahead = advanced >= wall_us;
+    uint64_t now = is_ahead ? advanced : wall_us;
     shard->stamp_us = now;
-    shard->stamp_at_us = boot_us;
+    shard->stamp_at_us = is_ahead ? shard->stamp_at_us + steps * 10 : boot_us;
     return now;
 }
 

@@ -216,6 +216,32 @@ static void a_new_leader_serves_only_after_its_own_entry_is_applied(void **state
     fini(&box);
 }
 
+/* ---- the time of the log (L10) ---- */
+
+static void time_ahead_of_the_wall_goes_on_at_nine_tenths_however_often_it_is_asked(void **state)
+{
+    (void)state;
+    struct box box;
+    init(&box);
+    serve(&box);
+    uint64_t boot = box.boot_us, wall = 5000000000;
+    uint64_t begin = shard_now_us(box.shard, boot, wall);
+    assert_int_equal(begin, wall);
+    wall -= 3600000000; /* set back by an hour */
+    uint64_t now = begin;
+    for (int i = 0; i < 1000; i++) {
+        boot += 7; /* a turn takes less than ten microseconds */
+        wall += 7;
+        uint64_t next = shard_now_us(box.shard, boot, wall);
+        assert_true(next >= now);
+        now = next;
+    }
+    assert_in_range(now - begin, 6300 - 9, 6300);
+    wall += 3600000000; /* and right again: no waiting */
+    assert_int_equal(shard_now_us(box.shard, boot + 7, wall), wall);
+    fini(&box);
+}
+
 /* ---- flush, mark, compaction ---- */
 
 static void the_log_is_compacted_only_behind_a_durable_mark(void **state)
@@ -384,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_applied_before_the_log_holds_it_synced),
         cmocka_unit_test(a_new_leader_serves_only_after_its_own_entry_is_applied),
+        cmocka_unit_test(time_ahead_of_the_wall_goes_on_at_nine_tenths_however_often_it_is_asked),
         cmocka_unit_test(the_log_is_compacted_only_behind_a_durable_mark),
         cmocka_unit_test(a_restart_replays_what_was_not_flushed_and_nothing_else),
         cmocka_unit_test(power_loss_at_any_step_loses_nothing_that_was_applied),
