@@ -51,6 +51,7 @@ struct node {
     struct turn_time now;
     enum node_stopping stopping;
     bool is_ready;
+    uint64_t stopping_since_us;
     bool is_hurried; /* stop without the flush that makes the next start quick */
     uint64_t space_checked_us;
     uint64_t disk_size;

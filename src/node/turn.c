@@ -7,6 +7,7 @@
 enum {
     WAIT_MAX_US = 100000,
     WAIT_SHORT_US = 1000,
+    SETTLE_MAX_US = 10000000,
     FLUSH_SHARE_MIN = 1 << 20,
 };
 
@@ -172,6 +173,12 @@ static bool can_flush(const struct node *node)
     return node->refusal[0] == 0 && !node->is_hurried;
 }
 
+/* A run that waits for LevelDB to be opened again may wait for ever; nothing of it was answered. */
+static bool settles_no_more(const struct node *node)
+{
+    return node->now.boot_us - node->stopping_since_us >= SETTLE_MAX_US;
+}
+
 /* SHUTDOWN waits until everything proposed is durable; the flush after it only makes the next start
  * quick, so a disk that cannot take it, or a second signal, does not keep the process alive. */
 static enum node_state step_stopping(struct node *node)
@@ -182,7 +189,9 @@ static enum node_state step_stopping(struct node *node)
         log_write(node->log, LOG_LEVEL_WARNING, "Shutting down");
         node->stopping = NODE_SETTLING;
     }
-    if (node->stopping == NODE_SETTLING && exec_is_settled(node->exec)) {
+    if (node->stopping != NODE_NOT_STOPPING && node->stopping_since_us == 0)
+        node->stopping_since_us = node->now.boot_us;
+    if (node->stopping == NODE_SETTLING && (exec_is_settled(node->exec) || settles_no_more(node))) {
         node->stopping = NODE_FLUSHING;
         wal_request_sync(node->wal);
     }
