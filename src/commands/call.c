@@ -356,13 +356,32 @@ int64_t call_idle_seconds(const struct call *c, const struct object *object)
     return (int64_t)(((uint64_t)idle << 16) / 1000000);
 }
 
+/* What was sent meanwhile leaves the front of the home's buffer while a run waits, so the reply of
+ * a run that may wait is made beside it: positions in it stay what they are. */
+static void run_beside(struct call *c)
+{
+    struct buf own = {0};
+    struct buf *home = c->reply.out;
+    c->reply.out = &own;
+    c->command->function(c);
+    c->reply.out = home;
+    if (!c->is_broken)
+        buf_append(home, buf_bytes(&own));
+    buf_free(&own);
+}
+
 void call_run(struct call *c)
 {
     size_t begin = c->reply.out->size;
-    c->command->function(c);
+    bool may_wait = c->env->context != NULL;
+    if (may_wait)
+        run_beside(c);
+    else
+        c->command->function(c);
     if (!c->is_broken)
         return;
     c->is_broken = false;
-    c->reply.out->size = begin;
+    if (!may_wait)
+        c->reply.out->size = begin;
     call_error(c, "IOERR a value could not be read from disk; see the log");
 }

@@ -37,7 +37,7 @@ struct call_env {
      * read; asking again would not help. */
     bool (*await_key)(struct call *c, uint64_t order, struct bytes key, bool needs_value);
     void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
-    void *context;
+    void *context;            /* of a run that may wait; NULL: a plain one, which does not */
     uint64_t string_size_max; /* proto-max-bulk-len */
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
 };
