@@ -11,16 +11,11 @@ void output_free(struct output *output)
     *output = (struct output){0};
 }
 
-static bool is_reply_open(const struct output *output)
-{
-    return output->finished < output->start + output->buf.size;
-}
-
 /* Moves what is left to the front once most of the buffer has left, so that a buffer which is never
  * empty does not grow for ever; each byte is moved at most once per time it doubles. */
 static void compact(struct output *output)
 {
-    ASSERT(!is_reply_open(output));
+    ASSERT(!output->is_reply_open);
     if (output->head < OUTPUT_STEP || output->head < output->buf.size / 2)
         return;
     buf_consume(&output->buf, output->head);
@@ -30,9 +25,10 @@ static void compact(struct output *output)
 
 struct buf *output_begin(struct output *output)
 {
-    if (is_reply_open(output))
+    if (output->is_reply_open)
         return &output->buf;
     compact(output);
+    output->is_reply_open = true;
     if (output->buf.capacity == 0)
         buf_pool_take(output->pool, &output->buf);
     return &output->buf;
@@ -75,12 +71,27 @@ static void add_mark(struct output *output, uint64_t begin, struct exec_gate gat
     *mark_at(output, output->mark_count - 1) = (struct output_mark){.begin = begin, .gate = gate};
 }
 
+/* Starts again at the front when everything has left. */
+static void rewind_when_empty(struct output *output)
+{
+    if (output->head < output->buf.size || output->is_reply_open)
+        return;
+    output->start += output->head;
+    output->head = 0;
+    buf_clear(&output->buf);
+    if (output->buf.capacity <= OUTPUT_STEP || output->buf.capacity > OUTPUT_KEPT_MAX)
+        buf_pool_give(output->pool, &output->buf);
+}
+
 void output_finish(struct output *output, const struct exec_gate *gates, int gate_count)
 {
     ASSERT(gate_count >= 0);
     uint64_t end = output->start + output->buf.size;
-    if (end == output->finished)
-        return; /* no reply, nothing to hold back */
+    output->is_reply_open = false;
+    if (end == output->finished) { /* no reply, nothing to hold back */
+        rewind_when_empty(output);
+        return;
+    }
     for (int i = 0; i < gate_count; i++)
         add_mark(output, output->finished, gates[i]);
     output->finished = end;
@@ -128,13 +139,7 @@ void output_sent(struct output *output, size_t size)
 {
     ASSERT(size <= output_sendable(output).size);
     output->head += size;
-    if (output->head < output->buf.size || is_reply_open(output))
-        return;
-    output->start += output->head;
-    output->head = 0;
-    buf_clear(&output->buf);
-    if (output->buf.capacity <= OUTPUT_STEP || output->buf.capacity > OUTPUT_KEPT_MAX)
-        buf_pool_give(output->pool, &output->buf);
+    rewind_when_empty(output);
 }
 
 size_t output_memory(const struct output *output)
@@ -144,7 +149,7 @@ size_t output_memory(const struct output *output)
 
 void output_trim(struct output *output)
 {
-    if (output->buf.size == 0 && output->mark_count == 0 && !is_reply_open(output)) {
+    if (output->buf.size == 0 && output->mark_count == 0 && !output->is_reply_open) {
         buf_free(&output->buf);
         mem_free(output->marks);
         output->marks = NULL;

@@ -35,6 +35,7 @@ struct output {
     struct buf_pool *pool; /* where memory comes from and goes to, or NULL */
     struct buf buf;
     size_t head;               /* bytes of buf that have left */
+    bool is_reply_open;        /* between begin and finish, though nothing may be appended yet */
     uint64_t start;            /* stream position of buf.data[0] */
     uint64_t finished;         /* stream position behind the last whole reply */
     struct output_mark *marks; /* a ring; capacity is a power of two */
@@ -45,7 +46,8 @@ struct output {
 
 void output_free(struct output *output); /* leaves a ready one */
 
-/* Where the next reply is appended. */
+/* Where the next reply is appended. Who writes it may remember where it began until the finish,
+ * even before the first byte: what stands in front may leave meanwhile. */
 struct buf *output_begin(struct output *output);
 
 /* Ends the reply that was appended since the last finish or drop: it waits at these gates. */

@@ -114,6 +114,38 @@ static void replies_at_one_gate_share_a_mark(void **state)
     output_free(&output);
 }
 
+/* A command that waits for a key cuts its reply back to where it began when the key is lost. */
+static void a_reply_that_has_begun_keeps_its_place_before_its_first_byte(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    append(&output, "before");
+    output_finish(&output, NULL, 0);
+    struct buf *out = output_begin(&output);
+    size_t begin = out->size;
+    output_sent(&output, output_sendable(&output).size);
+    append(&output, "half an answer");
+    out->size = begin;
+    append(&output, "error");
+    output_finish(&output, NULL, 0);
+    expect_sendable(&output, "error");
+    output_free(&output);
+}
+
+static void a_reply_that_has_begun_and_stays_empty_holds_no_memory(void **state)
+{
+    (void)state;
+    struct output output = {0};
+    append(&output, "before");
+    output_finish(&output, NULL, 0);
+    (void)output_begin(&output);
+    output_sent(&output, output_sendable(&output).size);
+    output_finish(&output, NULL, 0);
+    assert_int_equal(output_unsent(&output), 0);
+    assert_int_equal(output.buf.capacity, 0);
+    output_free(&output);
+}
+
 static void a_dropped_reply_leaves_no_byte_and_no_mark(void **state)
 {
     (void)state;
@@ -360,6 +392,8 @@ int main(void)
         cmocka_unit_test(an_open_gate_behind_a_closed_one_lets_nothing_out),
         cmocka_unit_test(a_reply_with_several_gates_waits_for_all_of_them),
         cmocka_unit_test(replies_at_one_gate_share_a_mark),
+        cmocka_unit_test(a_reply_that_has_begun_keeps_its_place_before_its_first_byte),
+        cmocka_unit_test(a_reply_that_has_begun_and_stays_empty_holds_no_memory),
         cmocka_unit_test(a_dropped_reply_leaves_no_byte_and_no_mark),
         cmocka_unit_test(a_reply_under_way_does_not_move_while_others_leave),
         cmocka_unit_test(memory_comes_in_steps_and_goes_when_empty),
