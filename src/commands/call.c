@@ -7,7 +7,10 @@
 #include "keyspace/hot.h"
 #include "keyspace/slot.h"
 
-enum { ERROR_SIZE_MAX = 512 };
+enum {
+    ERROR_SIZE_MAX = 512,
+    READS_MAX = 5, /* of a key in the middle of a run: a passing error is no damage */
+};
 
 /* ---- errors ---- */
 
@@ -185,9 +188,10 @@ bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *or
 static struct object *find(struct call *c, struct bytes key, bool needs_value, uint64_t *order)
 {
     struct object *object;
+    int failures = 0;
     while (!call_probe(c, key, needs_value, order, &object)) {
         forget_found(c);
-        if (!c->env->await_key(c, *order, key, needs_value)) {
+        if (!c->env->await_key(c, *order, key, needs_value) && ++failures == READS_MAX) {
             c->is_broken = true;
             return NULL;
         }

@@ -33,8 +33,8 @@ struct call_found {
 
 /* What the runner does for a command in the middle of its run. */
 struct call_env {
-    /* Suspends the run until the key may be found without being cold. False: its rows cannot be
-     * read; asking again would not help. */
+    /* Suspends the run until the key may be found without being cold. False: reading its rows
+     * failed this time. */
     bool (*await_key)(struct call *c, uint64_t order, struct bytes key, bool needs_value);
     void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
     void *context;            /* of a run that may wait; NULL: a plain one, which does not */
