@@ -231,6 +231,21 @@ bool call_find_string(struct call *c, struct bytes key, struct object **object)
     return false;
 }
 
+bool call_find_value(struct call *c, struct bytes key, enum object_type type,
+                     const struct value **value)
+{
+    const struct object *object = call_find(c, key);
+    *value = NULL;
+    if (object == NULL)
+        return true;
+    if (object->type == (uint8_t)type) {
+        *value = object_pointer(object);
+        return true;
+    }
+    call_error_wrong_type(c);
+    return false;
+}
+
 /* ---- limits ---- */
 
 bool call_check_string_size(struct call *c, uint64_t size)
@@ -249,6 +264,19 @@ bool call_reserve(struct call *c, size_t size)
         return true;
     call_error(c, "ERR the change does not fit into one log entry (entry-max)");
     return false;
+}
+
+bool call_reserve_value(struct call *c, const struct value *value)
+{
+    return call_reserve(c, value_rows_size(value));
+}
+
+static bool reserve_arguments(struct call *c)
+{
+    size_t size = 0;
+    for (int i = 1; i < c->argc; i++)
+        size += c->argv[i].size + VALUE_ROW_OVERHEAD;
+    return call_reserve(c, size);
 }
 
 /* ---- changing ---- */
@@ -304,6 +332,55 @@ void call_set_int(struct call *c, struct bytes key, int64_t value)
     changed(c);
 }
 
+bool call_edit(struct call *c, struct bytes key, enum object_type type, struct edit *edit)
+{
+    uint64_t order;
+    struct object *object = find(c, key, true, &order);
+    if (c->is_broken)
+        return false;
+    if (object != NULL && object_is_present(object) && object->type != (uint8_t)type) {
+        call_error_wrong_type(c);
+        return false;
+    }
+    if (c->changes == 0 && !reserve_arguments(c))
+        return false;
+    hot_edit_begin(c->hot, object, type, edit);
+    edit->order = order;
+    return true;
+}
+
+void call_edit_end(struct call *c, struct bytes key, struct edit *edit, bool has_changed)
+{
+    struct object *object = edit->object;
+    bool was_there = object != NULL;
+    if (!was_there)
+        object = table_find(&c->keyspace->table, edit->order, key); /* a tombstone or nothing */
+    object = hot_edit_end(c->hot, c->keyspace, edit->order, key, object, edit, has_changed);
+    if (!has_changed) {
+        forget_found(c);
+        return;
+    }
+    changed(c);
+    if (was_there && object == NULL)
+        call_notify(c, 'g', "del", key);
+}
+
+void call_set_value(struct call *c, struct bytes key, struct value *value, int64_t expire_ms)
+{
+    uint64_t order;
+    struct object *object = find(c, key, false, &order);
+    bool is_present = object != NULL && object_is_present(object);
+    if (expire_ms == CALL_KEEP_EXPIRE)
+        expire_ms = is_present ? object_expire_ms(object) : CALL_NO_EXPIRE;
+    if (c->is_broken || is_past(c, expire_ms)) {
+        value_free(value);
+        (void)call_delete(c, key);
+        return;
+    }
+    (void)hot_set_value(c->hot, c->keyspace, order, key, object, value, expire_ms);
+    changed(c);
+}
+
 bool call_delete(struct call *c, struct bytes key)
 {
     uint64_t order;
@@ -341,6 +418,18 @@ void call_rename(struct call *c, struct bytes from, struct bytes to)
     ASSERT(from_object != NULL && object_is_present(from_object) && from_object != to_object);
     hot_rename(c->hot, c->keyspace, from_object, to_order, to, to_object);
     changed(c);
+}
+
+bool call_block(struct call *c, int64_t timeout_ms, struct bytes state)
+{
+    ASSERT(timeout_ms >= 0 && !c->has_failed && c->changes == 0);
+    if (c->is_timed_out || c->in_transaction || c->block_state_out == NULL)
+        return false;
+    c->blocks = true;
+    c->block_timeout_ms = timeout_ms;
+    buf_clear(c->block_state_out);
+    buf_append(c->block_state_out, state);
+    return true;
 }
 
 void call_notify(struct call *c, char event_class, const char *event, struct bytes key)

@@ -14,6 +14,7 @@
 #include "commands/command.h"
 #include "types/object.h"
 #include "types/string.h"
+#include "types/value.h"
 
 struct hot;
 struct keyspace;
@@ -58,12 +59,21 @@ struct call {
                        * the   runner replaces the reply by an error */
     uint64_t changes; /* keys changed so far */
 
+    /* Of a run that call_block had parked. */
+    bool was_parked;
+    bool is_timed_out;        /* call_block answers false */
+    struct bytes block_state; /* size 0 in the first run */
+
     /* The runner's; commands do not touch what follows. */
+    const struct type_env *types; /* for making values; NULL without a shard */
     struct hot *hot;           /* hot memory of the shard; NULL for CMD_HOME and CMD_ALL_SHARDS */
     struct keyspace *keyspace; /* of the database */
     struct client *client;     /* the home's; only home commands know what it is */
     struct call_env *env;      /* what waits and what spans shards; exec/ */
     uint64_t gate; /* newest unapplied change the reply depends on: position, see hot.h */
+    bool blocks;   /* call_block said true */
+    int64_t block_timeout_ms;
+    struct buf *block_state_out; /* NULL: it may not block */
     struct call_found found[CALL_FOUND_MAX];
     int found_count;
     uint64_t entry_size_max; /* bytes an entry may take; call_reserve refuses beyond */
@@ -96,6 +106,26 @@ struct object *call_find_head(struct call *c, struct bytes key);
  * NULL on true. */
 bool call_find_string(struct call *c, struct bytes key, struct object **object);
 
+/* call_find of a value of this type: false after replying WRONGTYPE when it is something else.
+ * *value is NULL on true when there is no such key; a HEAD when the command is CMD_HEAD_ONLY. */
+bool call_find_value(struct call *c, struct bytes key, enum object_type type,
+                     const struct value **value);
+
+/* Changing a value that is not a string. Begin gives the value of the key, a new empty one when
+ * there is no such key; false after an error reply (WRONGTYPE, entry-max; the latter only before
+ * the first change of this run, by the size of its arguments). Between begin and end no other
+ * function here may be called but call_error and call_notify; the type's functions change
+ * edit->value. End tells whether anything was changed: only then the key counts as changed. An
+ * emptied value deletes the key ("del" is notified then), an unchanged new one is forgotten. Keeps
+ * the expiry. */
+bool call_edit(struct call *c, struct bytes key, enum object_type type, struct edit *edit);
+void call_edit_end(struct call *c, struct bytes key, struct edit *edit, bool has_changed);
+
+/* Sets key to a value whatever it was before; the value is taken, is not gone and belongs to no
+ * key. call_reserve_value first. expire_ms as for call_set_string. */
+void call_set_value(struct call *c, struct bytes key, struct value *value, int64_t expire_ms);
+bool call_reserve_value(struct call *c, const struct value *value);
+
 /* Refuses, with an error reply and false, a change that would make a string longer than
  * proto-max-bulk-len or an entry larger than entry-max. Before the change; size is that of the
  * value to be written. */
@@ -125,6 +155,14 @@ void call_set_expire(struct call *c, struct bytes key, int64_t expire_ms);
 
 /* `from` exists; `to` is replaced. Value and expiry go along; O(1) whatever the size. from ≠ to. */
 void call_rename(struct call *c, struct bytes from, struct bytes to);
+
+/* Blocking commands: what was asked for is not there. True: the request is parked until one of its
+ * keys is changed in any way (then the function runs again from its beginning, in the order of
+ * arrival), the time is over, or CLIENT UNBLOCK ends it; the function returns at once, having
+ * changed and replied nothing. False: it may not wait (in a transaction, or its time is over): the
+ * function replies its nil. timeout_ms 0: for ever; it counts from the first call. state: bytes
+ * that the next run finds in c->block_state (what `$` meant when XREAD came, say); copied. */
+bool call_block(struct call *c, int64_t timeout_ms, struct bytes state);
 
 /* Keyspace events (published by the server when notify-keyspace-events asks): class is one of
  * "g$lshzxetmdn" as in Redis. Called once per event by the command that caused it. */

@@ -53,6 +53,21 @@ static bool exists_in(struct call *c, int database, struct bytes key)
 
 enum copy_result { COPY_FAILED, COPY_NOTHING, COPY_DONE };
 
+static enum copy_result copy_other(struct call *c, const struct object *object, int database,
+                                   struct bytes to)
+{
+    const struct value *value = object_pointer(object);
+    if (!call_reserve_value(c, value))
+        return COPY_FAILED;
+    int64_t expire_ms = call_expire_ms(c, object);
+    struct value *copy = type_of(value->type)->copy(value);
+    int here = c->database;
+    call_use_database(c, database);
+    call_set_value(c, to, copy, expire_ms);
+    call_use_database(c, here);
+    return COPY_DONE;
+}
+
 /* The value is taken out of its object first: putting it elsewhere may have to wait for the target,
  * and the source could be gone from memory when it goes on. call_reserve bounds what that costs. */
 static enum copy_result copy_value(struct call *c, struct bytes from, int database, struct bytes to)
@@ -61,6 +76,8 @@ static enum copy_result copy_value(struct call *c, struct bytes from, int databa
     const struct object *object = call_find(c, from);
     if (object == NULL)
         return COPY_NOTHING;
+    if (object->type != TYPE_STRING)
+        return copy_other(c, object, database, to);
     struct bytes value = string_value(object, scratch);
     if (!call_reserve(c, from.size + to.size + value.size))
         return COPY_FAILED;

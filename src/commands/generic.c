@@ -36,22 +36,10 @@ void generic_touch(struct call *c)
     generic_exists(c);
 }
 
-static const char *type_name(const struct object *object)
-{
-    if (object == NULL)
-        return "none";
-    switch ((enum object_type)object->type) {
-    case TYPE_STRING:
-        return "string";
-    case TYPE_NONE:
-        break;
-    }
-    UNREACHABLE();
-}
-
 void generic_type(struct call *c)
 {
-    reply_simple(&c->reply, type_name(call_find_head(c, c->argv[1])));
+    const struct object *object = call_find_head(c, c->argv[1]);
+    reply_simple(&c->reply, type_name(object == NULL ? TYPE_NONE : object->type));
 }
 
 enum rename_result { RENAME_FAILED, RENAME_TARGET_EXISTS, RENAME_DONE };

@@ -20,7 +20,8 @@ static struct object *find_or_null(struct call *c)
 static const char *encoding_name(const struct object *object)
 {
     int64_t value;
-    ASSERT(object->type == TYPE_STRING);
+    if (object->type != TYPE_STRING)
+        return type_of(object->type)->encoding(object_pointer(object));
     if (string_to_int(object, &value))
         return "int";
     return string_size(object) <= EMBSTR_SIZE_MAX ? "embstr" : "raw";

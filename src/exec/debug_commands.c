@@ -31,10 +31,20 @@ static void debug_sleep(struct call *c)
 static const char *encoding_name(const struct object *object)
 {
     enum { EMBSTR_SIZE_MAX = 44 }; /* what Redis calls embstr */
+    if (object->type != TYPE_STRING)
+        return type_of(object->type)->encoding(object_pointer(object));
     if (object->encoding == ENCODING_INT)
         return "int";
     return object->encoding == ENCODING_EMBEDDED && object->value_size <= EMBSTR_SIZE_MAX ? "embstr"
                                                                                           : "raw";
+}
+
+static size_t serialized_size(const struct object *object)
+{
+    char scratch[STRING_INT_TEXT_MAX];
+    if (object->type == TYPE_STRING)
+        return string_value(object, scratch).size;
+    return value_rows_size(object_pointer(object));
 }
 
 static struct object *find_now(struct run *run, struct exec_shard *es, struct bytes key)
@@ -72,13 +82,12 @@ static void debug_object(struct call *c)
         return;
     }
     exec_depend(run, es, hot_gate(es->hot, es->hot->databases[c->database], object));
-    char scratch[STRING_INT_TEXT_MAX];
     char text[256];
     uint64_t idle_ms = (uint64_t)(es->hot->clock - object->access) * IDLE_UNIT_MS;
     (void)snprintf(
         text, sizeof(text),
         "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%llu",
-        (void *)object, encoding_name(object), string_value(object, scratch).size, object->access,
+        (void *)object, encoding_name(object), serialized_size(object), object->access,
         (unsigned long long)(idle_ms / 1000));
     reply_simple(&c->reply, text);
 }

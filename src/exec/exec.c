@@ -81,6 +81,7 @@ static bool shard_init(struct exec *exec, struct exec_shard *es, const struct ex
 {
     *es = (struct exec_shard){.exec = exec, .shard = options->shards[id], .id = id};
     es->hot = hot_new(options->hash_seed);
+    hot_set_env(es->hot, &options->limits.types);
     es->hot->released = shard_applied_index(es->shard);
     list_init(&es->queue);
     list_init(&es->loads);
@@ -138,6 +139,10 @@ void exec_set_limits(struct exec *exec, struct exec_limits limits)
 {
     exec->limits = limits;
     exec->env.string_size_max = limits.string_size_max;
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        if (exec->shards[id].hot != NULL)
+            hot_set_env(exec->shards[id].hot, &limits.types);
+    }
 }
 
 void exec_refuse_writes(struct exec *exec, const char *error)
@@ -233,7 +238,7 @@ void exec_apply(struct exec *exec)
 struct free_job {
     struct job job;
     struct keyspace *keyspace;
-    struct buf raw;
+    struct buf raws, values;
 };
 
 static void free_run(struct job *job)
@@ -244,28 +249,25 @@ static void free_run(struct job *job)
         work->keyspace = keyspace->next;
         keyspace_free(keyspace);
     }
-    for (size_t at = 0; at < work->raw.size; at += sizeof(struct string_raw *)) {
-        struct string_raw *raw;
-        memcpy(&raw, work->raw.data + at, sizeof(struct string_raw *));
-        string_raw_free(raw);
-    }
-    buf_free(&work->raw);
+    hot_garbage_free(&work->raws, &work->values);
 }
 
 static void free_garbage(struct exec *exec, struct hot *hot)
 {
-    if (hot->garbage == NULL && hot->raw_garbage.size == 0)
+    if (hot->garbage == NULL && hot->raw_garbage.size == 0 && hot->value_garbage.size == 0)
         return;
     struct free_job *work = mem_zero(sizeof(*work));
     work->job = (struct job){.run = free_run, .kind = EXEC_JOB_FREE};
     work->keyspace = hot->garbage;
-    work->raw = hot->raw_garbage;
+    work->raws = hot->raw_garbage;
+    work->values = hot->value_garbage;
     if (!worker_submit(exec->freer, &work->job)) {
         mem_free(work); /* stays with hot memory until the queue has room */
         return;
     }
     hot->garbage = NULL;
     hot->raw_garbage = (struct buf){0};
+    hot->value_garbage = (struct buf){0};
 }
 
 uint64_t exec_hot_memory(const struct exec *exec)

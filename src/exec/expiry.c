@@ -106,18 +106,28 @@ static void settle_due(struct exec_shard *es, struct keyspace *keyspace, const s
         (void)exec_load(es, keyspace, order, due->name, object, false); /* next time it is known */
         return;
     }
-    int64_t expire_ms = found == HOT_PRESENT ? object_expire_ms(object) : 0;
-    if (expire_ms != (int64_t)due->expire_ms) {
+    int64_t due_ms = found == HOT_PRESENT ? hot_due_ms(object) : 0;
+    if (due_ms != (int64_t)due->expire_ms) {
         /* One that memory changed already goes with the entry that changed it. */
         if (object == NULL || hot_gate(es->hot, keyspace, object) == 0)
             drop_hint(es, row_key);
         return;
     }
-    if (expire_ms > (int64_t)(es->now_us / 1000))
+    int64_t now_ms = (int64_t)(es->now_us / 1000);
+    if (due_ms > now_ms)
         return;
-    exec_open_entry(es);
-    es->exec->env.expired_keys++;
-    hot_delete_expired(es->hot, keyspace, object);
+    if (object_expire_ms(object) == due_ms) {
+        exec_open_entry(es);
+        es->exec->env.expired_keys++;
+        hot_delete_expired(es->hot, keyspace, object);
+        return;
+    }
+    if (hot_find(es->hot, keyspace, order, due->name, HOT_VALUE, &object) == HOT_PRESENT) {
+        exec_open_entry(es);
+        hot_expire_elements(es->hot, keyspace, object, now_ms);
+    } else {
+        (void)exec_load(es, keyspace, order, due->name, object, true);
+    }
 }
 
 static void settle_rows(struct exec_shard *es, struct bytes rows)

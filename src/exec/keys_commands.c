@@ -92,9 +92,10 @@ struct scan {
     int type; /* TYPE_NONE: any; -1: a type that no key has */
 };
 
-static int type_by_name(struct bytes name)
+static int type_to_scan(struct bytes name)
 {
-    return bytes_is_word(name, "string") ? TYPE_STRING : -1;
+    enum object_type type = type_by_name(name);
+    return type == TYPE_NONE ? -1 : (int)type;
 }
 
 static bool scan_option(struct call *c, int at, struct scan *scan)
@@ -109,7 +110,7 @@ static bool scan_option(struct call *c, int at, struct scan *scan)
         scan->has_pattern = true;
         return true;
     } else if (call_is_word(c, at, "type")) {
-        scan->type = type_by_name(c->argv[at + 1]);
+        scan->type = type_to_scan(c->argv[at + 1]);
         return true;
     }
     call_error_syntax(c);

@@ -11,7 +11,7 @@
 #include "store/row_key.h"
 
 enum {
-    BODY_SLICE_ROWS = 1024,
+    BODY_SLICE_ROWS = 16384,
     BODY_SLICE_SIZE = 8 << 20,
 };
 
@@ -36,8 +36,9 @@ struct load {
     struct buf from, to; /* range of the body */
     struct buf value;    /* of the K row, once known */
     bool has_row;
-    struct string_raw *raw; /* body under construction */
-    uint64_t body_bytes;    /* of it, put in place so far */
+    struct hot_body body; /* under construction */
+    uint64_t body_bytes;  /* of a string, put in place so far */
+    struct type_env env;  /* as of the beginning of the load: for the reader thread */
 };
 
 /* ---- waiting ---- */
@@ -57,7 +58,8 @@ static void load_free(struct load *load)
     list_remove(&load->link);
     list_remove(&load->stranded);
     store_read_fini(&load->read);
-    string_raw_free(load->raw);
+    string_raw_free(load->body.raw);
+    value_free(load->body.value);
     buf_free(&load->key_row);
     buf_free(&load->from);
     buf_free(&load->to);
@@ -137,6 +139,14 @@ static void load_fail(struct load *load)
     end_load(load, true);
 }
 
+static void load_fail_unreadable(struct load *load)
+{
+    log_write(load->es->exec->log, LOG_LEVEL_WARNING,
+              "shard %u: the row of a key cannot be read (%zu bytes)", load->es->id,
+              load->value.size);
+    load_fail(load);
+}
+
 /* True: rows of the key were applied while it loaded. Only a follower sees that. */
 static bool is_overtaken(const struct load *load)
 {
@@ -151,21 +161,18 @@ static void load_finish(struct load *load)
         end_load(load, false); /* they ask again */
         return;
     }
-    struct string_raw *raw = load->raw;
+    struct hot_body body = load->body;
     struct object *object = load->object;
-    load->raw = NULL;
+    load->body = (struct hot_body){0};
     es->exec->counters.loads++;
     if (object->state == OBJECT_LOADING_BODY)
-        hot_end_body(es->hot, load->keyspace, object, raw);
+        hot_end_body(es->hot, load->keyspace, object, body);
     else
         object = hot_end_load(es->hot, load->keyspace, object, load->has_row,
-                              buf_bytes(&load->value), raw);
+                              buf_bytes(&load->value), body);
     if (object == NULL) {
-        log_write(es->exec->log, LOG_LEVEL_WARNING,
-                  "shard %u: the row of a key cannot be read (%zu bytes)", es->id,
-                  load->value.size);
-        string_raw_free(raw);
-        load_fail(load);
+        load->body = body;
+        load_fail_unreadable(load);
         return;
     }
     load->is_pinned = !list_is_empty(&load->waiters) && hot_pin(object);
@@ -196,17 +203,35 @@ void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace)
 
 static bool start_read(struct load *load);
 
+static bool place_row(struct load *load, struct bytes element, struct bytes value)
+{
+    struct value **body = &load->body.value;
+    if (*body != NULL)
+        return type_of((*body)->type)->load_row(body, element, value, &load->env);
+    load->body_bytes += value.size;
+    return string_raw_load_chunk(load->body.raw, element, value);
+}
+
+static bool is_whole(struct load *load)
+{
+    struct value **body = &load->body.value;
+    if (*body != NULL)
+        return type_of((*body)->type)->load_end(body, &load->env);
+    return load->body_bytes == load->body.raw->size;
+}
+
 /* On the reader thread. */
-static void place_chunks(struct load *load)
+static void place_rows(struct load *load)
 {
     struct bytes rest = buf_bytes(&load->read.rows);
     struct row row;
     while (!load->is_damaged && rows_next(&rest, &row) == ROWS_OK) {
         struct row_key key;
         load->is_damaged = !row_key_decode(row.key, &key) || key.kind != ROW_KIND_ELEMENT ||
-                           !string_raw_load_chunk(load->raw, key.name, row.value);
-        load->body_bytes += row.value.size;
+                           !place_row(load, key.name, row.value);
     }
+    if (!load->is_damaged && load->read.complete)
+        load->is_damaged = !is_whole(load);
 }
 
 static void load_run(struct job *job)
@@ -214,7 +239,7 @@ static void load_run(struct job *job)
     struct load *load = CONTAINER_OF(job, struct load, read.job);
     load->read_run(job);
     if (load->reads_body && load->read.err == STORE_OK)
-        place_chunks(load);
+        place_rows(load);
 }
 
 static void strand(struct load *load)
@@ -254,17 +279,52 @@ static bool start_read(struct load *load)
     return load->is_running;
 }
 
-static void start_body(struct load *load, uint64_t object_id, uint64_t size)
+static void start_body(struct load *load, uint64_t object_id)
 {
     load->reads_body = true;
-    load->raw = string_raw_new(bytes_of(NULL, 0), size);
-    load->raw->size = (uint32_t)size;
     buf_clear(&load->from);
     buf_clear(&load->to);
     row_key_append_element_prefix(&load->from, object_id);
     row_key_append_element_prefix(&load->to, object_id);
     row_key_step_over(&load->to);
     (void)start_read(load);
+}
+
+static void start_string(struct load *load, uint64_t object_id, uint64_t size)
+{
+    load->body.raw = string_raw_new(bytes_of(NULL, 0), size);
+    load->body.raw->size = (uint32_t)size;
+    start_body(load, object_id);
+}
+
+/* bytes: what the K row says behind the object id. False: damage. */
+static bool start_value(struct load *load, uint8_t type, uint64_t object_id, struct bytes bytes)
+{
+    load->env = load->es->hot->env;
+    load->body.value = value_decode(type, object_id, bytes, &load->env);
+    if (load->body.value == NULL)
+        return false;
+    type_of(type)->load_begin(&load->body.value, &load->env);
+    start_body(load, object_id);
+    return true;
+}
+
+/* What memory has of the head is what its K row says. */
+static void start_known_head(struct load *load, const struct object *object)
+{
+    if (object->type == TYPE_STRING) {
+        const struct string_raw *head = object_pointer(object);
+        start_string(load, head->object_id, head->size);
+        return;
+    }
+    const struct value *head = object_pointer(object);
+    struct buf bytes = {0};
+    value_encode(head, &bytes);
+    bool is_good =
+        start_value(load, head->type, head->object_id,
+                    bytes_of(bytes.data + sizeof(uint64_t), bytes.size - sizeof(uint64_t)));
+    ASSERT(is_good);
+    buf_free(&bytes);
 }
 
 /* The K row is known: goes on with the body when that is wanted. True: the load is finished. */
@@ -278,8 +338,14 @@ static bool take_head(struct load *load, bool has_row, struct bytes value)
         load_finish(load);
         return true;
     }
-    start_body(load, head.object_id, head.size);
-    return false;
+    if (head.type == TYPE_STRING) {
+        start_string(load, head.object_id, head.size);
+        return false;
+    }
+    bool is_good = start_value(load, head.type, head.object_id, head.inlined);
+    if (!is_good)
+        load_fail_unreadable(load);
+    return !is_good;
 }
 
 static void key_read_done(struct load *load)
@@ -295,10 +361,9 @@ static void key_read_done(struct load *load)
 
 static void body_read_done(struct load *load)
 {
-    if (load->is_damaged || (load->read.complete && load->body_bytes != load->raw->size)) {
+    if (load->is_damaged) {
         log_write(load->es->exec->log, LOG_LEVEL_WARNING,
-                  "shard %u: the rows of a string do not fit its head (%llu of %u bytes)",
-                  load->es->id, (unsigned long long)load->body_bytes, load->raw->size);
+                  "shard %u: the element rows of a value do not fit its head", load->es->id);
         load_fail(load);
         return;
     }
@@ -389,8 +454,7 @@ struct load *exec_load(struct exec_shard *es, struct keyspace *keyspace, uint64_
     }
     struct load *load = load_new(es, keyspace, order, key, object, needs_value);
     if (object != NULL) {
-        const struct string_raw *head = object_pointer(object);
-        start_body(load, head->object_id, head->size);
+        start_known_head(load, object);
         return load;
     }
     struct bytes value;

@@ -118,6 +118,7 @@ void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *re
         .now_ms = (int64_t)(es->now_us / 1000),
         .now_us = (int64_t)es->now_us,
         .random = prng_next(&exec->prng),
+        .types = &es->hot->env,
         .hot = es->hot,
         .keyspace = es->hot->databases[request->database],
         .client = request->client,

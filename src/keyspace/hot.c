@@ -25,6 +25,8 @@ void keyspace_free(struct keyspace *keyspace)
     while (object != NULL) {
         if (object->encoding == ENCODING_RAW)
             string_raw_free(object_pointer(object));
+        else if (object->encoding == ENCODING_VALUE)
+            value_free(object_pointer(object));
         mem_free(object);
         object = table_next(&keyspace->table, &cursor);
     }
@@ -37,6 +39,7 @@ struct hot *hot_new(uint64_t hash_seed)
 {
     struct hot *hot = mem_zero(sizeof(*hot));
     hot->hash_seed = hash_seed;
+    hot->env = type_env_default(hash_seed);
     hot->ring = mem_zero(RING_CAPACITY_START * sizeof(*hot->ring));
     hot->ring_mask = RING_CAPACITY_START - 1;
     hot->head = hot->open_from = hot->tail = 1;
@@ -49,6 +52,22 @@ struct hot *hot_new(uint64_t hash_seed)
     return hot;
 }
 
+void hot_garbage_free(struct buf *raws, struct buf *values)
+{
+    for (size_t at = 0; at < raws->size; at += sizeof(struct string_raw *)) {
+        struct string_raw *raw;
+        memcpy(&raw, raws->data + at, sizeof(struct string_raw *));
+        string_raw_free(raw);
+    }
+    for (size_t at = 0; at < values->size; at += sizeof(struct value *)) {
+        struct value *value;
+        memcpy(&value, values->data + at, sizeof(struct value *));
+        value_free(value);
+    }
+    buf_free(raws);
+    buf_free(values);
+}
+
 static void free_garbage(struct hot *hot)
 {
     while (hot->garbage != NULL) {
@@ -56,12 +75,7 @@ static void free_garbage(struct hot *hot)
         hot->garbage = keyspace->next;
         keyspace_free(keyspace);
     }
-    for (size_t at = 0; at < hot->raw_garbage.size; at += sizeof(struct string_raw *)) {
-        struct string_raw *raw;
-        memcpy(&raw, hot->raw_garbage.data + at, sizeof(struct string_raw *));
-        string_raw_free(raw);
-    }
-    buf_free(&hot->raw_garbage);
+    hot_garbage_free(&hot->raw_garbage, &hot->value_garbage);
 }
 
 void hot_free(struct hot *hot)
@@ -82,6 +96,12 @@ void hot_free(struct hot *hot)
 uint64_t hot_order(const struct hot *hot, uint16_t slot, struct bytes key)
 {
     return (uint64_t)slot << 48 | hash_bytes(key, hot->hash_seed) >> 16;
+}
+
+void hot_set_env(struct hot *hot, const struct type_env *env)
+{
+    hot->env = *env;
+    hot->env.hash_seed = hot->hash_seed;
 }
 
 static enum hot_found found_in_memory(struct hot *hot, struct object *object, enum hot_need need)
@@ -162,6 +182,7 @@ size_t hot_tail_size(const struct object *object)
     case ENCODING_INT:
         return sizeof(int64_t);
     case ENCODING_RAW:
+    case ENCODING_VALUE:
         return sizeof(void *);
     }
     UNREACHABLE();
@@ -211,8 +232,20 @@ struct object *hot_reshape(struct hot *hot, struct keyspace *keyspace, struct ob
     return moved;
 }
 
+static void free_value(struct hot *hot, struct keyspace *keyspace, struct value *value)
+{
+    size_t memory = value_memory(value);
+    keyspace->memory -= memory;
+    if (memory >= HOT_GARBAGE_SIZE || value->count >= HOT_GARBAGE_COUNT)
+        buf_append(&hot->value_garbage, bytes_of(&value, sizeof(struct value *)));
+    else
+        value_free(value);
+}
+
 void hot_value_free(struct hot *hot, struct keyspace *keyspace, struct object *object)
 {
+    if (object->encoding == ENCODING_VALUE)
+        free_value(hot, keyspace, object_pointer(object));
     if (object->encoding == ENCODING_RAW) {
         struct string_raw *raw = object_pointer(object);
         keyspace->memory -= string_raw_memory(raw);

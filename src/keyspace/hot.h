@@ -25,6 +25,7 @@
 #include "keyspace/table.h"
 #include "types/object.h"
 #include "types/string.h"
+#include "types/value.h"
 
 enum { HOT_DATABASES = 16 };
 
@@ -64,8 +65,8 @@ struct hot_flushed {
 struct hot_slot {
     struct object *object; /* NULL: superseded or dropped */
     struct keyspace *keyspace;
-    uint64_t index;           /* of the entry */
-    int64_t logged_expire_ms; /* expiry as of the entry before; 0 none */
+    uint64_t index;        /* of the entry */
+    int64_t logged_due_ms; /* hot_due_ms as of the entry before; 0 none */
 };
 
 struct watch_table;
@@ -104,11 +105,16 @@ struct hot {
     struct watch_table *watches;
     struct keyspace *garbage; /* flushed keyspaces, to be freed off the loop */
     struct buf raw_garbage;   /* struct string_raw * of big values, to be freed off the loop */
+    struct buf value_garbage; /* struct value * likewise */
+    struct type_env env;      /* hot_new gives the defaults */
 };
 
 /* hash_seed: of the cluster, the same for ever; it is in every K row. */
 struct hot *hot_new(uint64_t hash_seed);
 void hot_free(struct hot *hot); /* NULL is legal */
+
+/* New thresholds of encodings; the hash seed stays. */
+void hot_set_env(struct hot *hot, const struct type_env *env);
 
 /* Place of a key in K order: slot << 48 | hash48. */
 uint64_t hot_order(const struct hot *hot, uint16_t slot, struct bytes key);
@@ -147,7 +153,8 @@ void hot_close(struct hot *hot, struct buf *rows);
 
 bool hot_has_changes(const struct hot *hot); /* of the open entry */
 
-/* Before a change of an existing key. Returns the object. */
+/* Before a change of an existing key. Returns the object. What dies when (hot_due_ms) must still be
+ * as it was before the change. */
 struct object *hot_touch(struct hot *hot, struct keyspace *keyspace, struct object *object);
 
 /* object: what hot_find gave, NULL or a tombstone included. The value is copied. */
@@ -162,6 +169,30 @@ struct object *hot_set_expire(struct hot *hot, struct keyspace *keyspace, struct
                               int64_t expire_ms);
 void hot_delete(struct hot *hot, struct keyspace *keyspace, struct object *object);
 void hot_delete_expired(struct hot *hot, struct keyspace *keyspace, struct object *object);
+
+/* Begins a change of a value that is not a string. object: LOADED, or NULL for a key that is new
+ * and gets an empty value of the type. Until the end nothing else may be changed or found. */
+void hot_edit_begin(struct hot *hot, struct object *object, enum object_type type,
+                    struct edit *edit);
+
+/* Ends it: edit->value is the object's from now on. A value that is_gone deletes the key.
+ * has_changed false: nothing was changed, a new value is dropped. Returns the object or NULL. */
+struct object *hot_edit_end(struct hot *hot, struct keyspace *keyspace, uint64_t order,
+                            struct bytes key, struct object *object, struct edit *edit,
+                            bool has_changed);
+
+/* As hot_set_string for the other types: takes the value, which is not a HEAD, not gone and has no
+ * element rows. */
+struct object *hot_set_value(struct hot *hot, struct keyspace *keyspace, uint64_t order,
+                             struct bytes key, struct object *object, struct value *value,
+                             int64_t expire_ms);
+
+/* Removes what is due in a loaded value, and the key when nothing is left. */
+void hot_expire_elements(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                         int64_t now_ms);
+
+/* When the key or something in it dies, at the earliest; 0: never. This is what T rows say. */
+int64_t hot_due_ms(const struct object *object);
 
 /* Moves value and expiry of a present key to another that is absent (to_object: NULL or its
  * tombstone). */
@@ -199,17 +230,23 @@ void hot_restore_counts(struct hot *hot, uint32_t ksid, struct bytes value);
 struct object *hot_begin_load(struct hot *hot, struct keyspace *keyspace, uint64_t order,
                               struct bytes key, struct object *object);
 
-/* Ends the load of a placeholder with what the rows say of the key: value is that of its K row,
- * absent when has_row is false. raw is the loaded body of a chunked string or NULL (head only);
- * taken. Returns where the object is now, or NULL when it is a row that cannot be read (damage). */
-struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                            bool has_row, struct bytes value, struct string_raw *raw);
+/* What was made of the element rows of an object: one of the two, or neither (head only). */
+struct hot_body {
+    struct string_raw *raw;
+    struct value *value;
+};
 
-/* Ends the load of the body of a head: raw (taken) has all bytes of the object id that the head
+/* Ends the load of a placeholder with what the rows say of the key: value is that of its K row,
+ * absent when has_row is false. The body is taken. Returns where the object is now, or NULL when it
+ * is a row that cannot be read (damage; then nothing was taken). */
+struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                            bool has_row, struct bytes value, struct hot_body body);
+
+/* Ends the load of the body of a head: the body (taken) is all of the object id that the head
  * names. The K row has no say: an expiry or a name that the head was given may not be applied yet.
  */
 void hot_end_body(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                  struct string_raw *raw);
+                  struct hot_body body);
 
 /* Keeps what was loaded in memory until those who asked for it have run; unpin finds it by key, for
  * it may have moved or gone meanwhile. Returns false when it is pinned too often already. */
@@ -227,6 +264,9 @@ void hot_filter_done(struct keyspace *keyspace);
 
 uint64_t hot_memory(const struct hot *hot); /* bytes of objects and tables: what paging limits */
 uint64_t hot_filter_memory(const struct hot *hot); /* bytes of the filters */
+
+/* Frees what the garbage buffers name, and the buffers. Any thread. */
+void hot_garbage_free(struct buf *raws, struct buf *values);
 
 /* Frees a keyspace and its objects, which nothing refers to any more. Any thread. */
 void keyspace_free(struct keyspace *keyspace);

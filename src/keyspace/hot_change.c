@@ -32,6 +32,12 @@ static void ring_grow(struct hot *hot)
 
 struct object *hot_touch(struct hot *hot, struct keyspace *keyspace, struct object *object)
 {
+    return hot_touch_changed(hot, keyspace, object, hot_due_ms(object));
+}
+
+struct object *hot_touch_changed(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                                 int64_t due_ms)
+{
     ASSERT(hot->is_open);
     ASSERT(object->state != OBJECT_LOADING && object->state != OBJECT_LOADING_BODY);
     if (!watch_is_empty(hot->watches) && hot->is_expiring)
@@ -48,11 +54,19 @@ struct object *hot_touch(struct hot *hot, struct keyspace *keyspace, struct obje
         .object = object,
         .keyspace = keyspace,
         .index = hot->open_index,
-        .logged_expire_ms = object->is_logged ? object_expire_ms(object) : 0,
+        .logged_due_ms = object->is_logged ? due_ms : 0,
     };
     object->ahead = hot->tail++;
     hot->open_size += 2 * (size_t)object->key_size + 64 + hot_tail_size(object);
     return object;
+}
+
+static void emit_sweep(struct hot *hot, uint64_t object_id)
+{
+    struct buf key = {0};
+    row_key_append_sweep_object(&key, object_id);
+    rows_append(&hot->open_rows, ROW_PUT, buf_bytes(&key), bytes_of(NULL, 0));
+    buf_free(&key);
 }
 
 static void emit_removal(struct hot *hot, const struct string_raw *raw)
@@ -60,22 +74,29 @@ static void emit_removal(struct hot *hot, const struct string_raw *raw)
     if (raw->object_id == 0 || raw->logged_size == 0 || NODE_MUTANT(forget_sweeps))
         return;
     size_t before = hot->open_rows.size;
-    if (raw->logged_size <= STRING_SWEEP_CHUNKS * STRING_CHUNK_SIZE) {
+    if (raw->logged_size <= STRING_SWEEP_CHUNKS * STRING_CHUNK_SIZE)
         string_raw_emit_deletes(raw->object_id, raw->logged_size, &hot->open_rows);
-    } else {
-        struct buf key = {0};
-        row_key_append_sweep_object(&key, raw->object_id);
-        rows_append(&hot->open_rows, ROW_PUT, buf_bytes(&key), bytes_of(NULL, 0));
-        buf_free(&key);
-    }
+    else
+        emit_sweep(hot, raw->object_id);
     hot->open_size += hot->open_rows.size - before;
 }
 
-/* The value goes, with its rows when it has some of its own. */
-static void discard_value(struct hot *hot, struct keyspace *keyspace, struct object *object)
+/* A value that was emptied element by element has no rows left. */
+static void emit_value_removal(struct hot *hot, const struct value *value)
+{
+    if (value->object_id == 0 || value_is_gone(value) || NODE_MUTANT(forget_sweeps))
+        return;
+    size_t before = hot->open_rows.size;
+    emit_sweep(hot, value->object_id);
+    hot->open_size += hot->open_rows.size - before;
+}
+
+void hot_discard_value(struct hot *hot, struct keyspace *keyspace, struct object *object)
 {
     if (object->encoding == ENCODING_RAW)
         emit_removal(hot, object_pointer(object));
+    else if (object->encoding == ENCODING_VALUE)
+        emit_value_removal(hot, object_pointer(object));
     hot_value_free(hot, keyspace, object);
 }
 
@@ -85,8 +106,8 @@ static void count_expiry(struct keyspace *keyspace, bool had, bool has)
     keyspace->counts_changed |= had != has;
 }
 
-static struct object *make_present(struct hot *hot, struct keyspace *keyspace, uint64_t order,
-                                   struct bytes key, struct object *object)
+struct object *hot_make_present(struct hot *hot, struct keyspace *keyspace, uint64_t order,
+                                struct bytes key, struct object *object)
 {
     if (object == NULL)
         object = hot_object_new(keyspace, order, key);
@@ -100,8 +121,9 @@ static struct object *make_present(struct hot *hot, struct keyspace *keyspace, u
     return object;
 }
 
-static struct object *put_tail(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                               enum object_encoding encoding, struct bytes tail, int64_t expire_ms)
+struct object *hot_put_tail(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                            enum object_type type, enum object_encoding encoding, struct bytes tail,
+                            int64_t expire_ms)
 {
     count_expiry(keyspace, object->has_expire, expire_ms != 0);
     object = hot_reshape(hot, keyspace, object, expire_ms != 0, tail.size, 0);
@@ -110,10 +132,17 @@ static struct object *put_tail(struct hot *hot, struct keyspace *keyspace, struc
     if (tail.size > 0)
         memcpy(object_tail(object), tail.data, tail.size);
     object->state = OBJECT_LOADED;
-    object->type = TYPE_STRING;
+    object->type = (uint8_t)type;
     object->encoding = (uint8_t)encoding;
     object->value_size = encoding == ENCODING_EMBEDDED ? (uint32_t)tail.size : 0;
     return object;
+}
+
+static struct object *put_string(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                                 enum object_encoding encoding, struct bytes tail,
+                                 int64_t expire_ms)
+{
+    return hot_put_tail(hot, keyspace, object, TYPE_STRING, encoding, tail, expire_ms);
 }
 
 static struct object *put_raw(struct hot *hot, struct keyspace *keyspace, struct object *object,
@@ -121,7 +150,7 @@ static struct object *put_raw(struct hot *hot, struct keyspace *keyspace, struct
 {
     keyspace->memory += string_raw_memory(raw);
     struct bytes tail = bytes_of(&raw, sizeof(struct string_raw *));
-    return put_tail(hot, keyspace, object, ENCODING_RAW, tail, expire_ms);
+    return put_string(hot, keyspace, object, ENCODING_RAW, tail, expire_ms);
 }
 
 struct object *hot_set_string(struct hot *hot, struct keyspace *keyspace, uint64_t order,
@@ -129,15 +158,15 @@ struct object *hot_set_string(struct hot *hot, struct keyspace *keyspace, uint64
                               int64_t expire_ms)
 {
     ASSERT(value.size <= UINT32_MAX && expire_ms >= 0);
-    object = make_present(hot, keyspace, order, key, object);
-    discard_value(hot, keyspace, object);
+    object = hot_make_present(hot, keyspace, order, key, object);
+    hot_discard_value(hot, keyspace, object);
     hot->open_size += value.size + (value.size / STRING_CHUNK_SIZE + 1) * 24;
     int64_t number;
     if (value.size <= STRING_INT_TEXT_MAX && number_parse_i64(value, &number))
-        return put_tail(hot, keyspace, object, ENCODING_INT, bytes_of(&number, sizeof(number)),
-                        expire_ms);
+        return put_string(hot, keyspace, object, ENCODING_INT, bytes_of(&number, sizeof(number)),
+                          expire_ms);
     if (value.size <= STRING_EMBEDDED_MAX)
-        return put_tail(hot, keyspace, object, ENCODING_EMBEDDED, value, expire_ms);
+        return put_string(hot, keyspace, object, ENCODING_EMBEDDED, value, expire_ms);
     return put_raw(hot, keyspace, object, string_raw_new(value, value.size), expire_ms);
 }
 
@@ -150,9 +179,9 @@ struct object *hot_set_int(struct hot *hot, struct keyspace *keyspace, struct ob
         memcpy(object_tail(object), &value, sizeof(value));
         return object;
     }
-    discard_value(hot, keyspace, object);
-    return put_tail(hot, keyspace, object, ENCODING_INT, bytes_of(&value, sizeof(value)),
-                    object_expire_ms(object));
+    hot_discard_value(hot, keyspace, object);
+    return put_string(hot, keyspace, object, ENCODING_INT, bytes_of(&value, sizeof(value)),
+                      object_expire_ms(object));
 }
 
 /* A short value that grows gets a buffer of its own, with room to grow on. */
@@ -179,8 +208,8 @@ struct object *hot_write_string(struct hot *hot, struct keyspace *keyspace, stru
         uint8_t value[STRING_EMBEDDED_MAX] = {0};
         memcpy(value, string_value(object, scratch).data, old_size);
         memcpy(value + offset, bytes.data, bytes.size);
-        return put_tail(hot, keyspace, object, ENCODING_EMBEDDED, bytes_of(value, size),
-                        object_expire_ms(object));
+        return put_string(hot, keyspace, object, ENCODING_EMBEDDED, bytes_of(value, size),
+                          object_expire_ms(object));
     }
     if (object->encoding != ENCODING_RAW)
         object = make_raw(hot, keyspace, object);
@@ -218,7 +247,7 @@ void hot_delete(struct hot *hot, struct keyspace *keyspace, struct object *objec
 {
     ASSERT(object_is_present(object));
     object = hot_touch(hot, keyspace, object);
-    discard_value(hot, keyspace, object);
+    hot_discard_value(hot, keyspace, object);
     make_absent(hot, keyspace, object);
 }
 
@@ -234,14 +263,14 @@ void hot_rename(struct hot *hot, struct keyspace *keyspace, struct object *from,
 {
     ASSERT(object_is_present(from) && (to_object == NULL || to_object->state == OBJECT_ABSENT));
     from = hot_touch(hot, keyspace, from);
-    to_object = make_present(hot, keyspace, to_order, to, to_object);
+    to_object = hot_make_present(hot, keyspace, to_order, to, to_object);
     ASSERT(to_object->encoding == ENCODING_NONE);
     uint8_t state = from->state;
     struct bytes tail = bytes_of(object_tail(from), hot_tail_size(from));
-    to_object = put_tail(hot, keyspace, to_object, (enum object_encoding)from->encoding, tail,
-                         object_expire_ms(from));
+    to_object = hot_put_tail(hot, keyspace, to_object, (enum object_type)from->type,
+                             (enum object_encoding)from->encoding, tail, object_expire_ms(from));
     to_object->state = state; /* a head stays a head */
-    hot->open_size += tail.size;
+    hot->open_size += from->encoding == ENCODING_VALUE ? VALUE_INLINE_MAX : tail.size;
     from->encoding = ENCODING_NONE; /* its value lives on in the other */
     from->value_size = 0;
     make_absent(hot, keyspace, from);

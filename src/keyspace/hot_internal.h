@@ -4,7 +4,10 @@
 #include "base/mem.h"
 #include "keyspace/hot.h"
 
-enum { HOT_GARBAGE_SIZE = 1 << 20 }; /* a buffer from here on is freed off the loop */
+enum {
+    HOT_GARBAGE_SIZE = 1 << 20, /* a buffer or value from here on is freed off the loop */
+    HOT_GARBAGE_COUNT = 4096,   /* and a value of so many elements */
+};
 
 /* A new object in the table, without tail, not touched. Its state is ABSENT. */
 struct object *hot_object_new(struct keyspace *keyspace, uint64_t order, struct bytes key);
@@ -29,6 +32,22 @@ static inline bool hot_is_ahead(const struct hot *hot, const struct object *obje
 {
     return object->ahead >= hot->head;
 }
+
+/* hot_touch for a change that is made already: due_ms is what hot_due_ms was before it. */
+struct object *hot_touch_changed(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                                 int64_t due_ms);
+
+/* The key is there from now on: a new object, or the tombstone revived. Touched. */
+struct object *hot_make_present(struct hot *hot, struct keyspace *keyspace, uint64_t order,
+                                struct bytes key, struct object *object);
+
+/* The value goes, with its rows when it has some of its own. */
+void hot_discard_value(struct hot *hot, struct keyspace *keyspace, struct object *object);
+
+/* Gives the object a tail, which has no value now. */
+struct object *hot_put_tail(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                            enum object_type type, enum object_encoding encoding, struct bytes tail,
+                            int64_t expire_ms);
 
 /* Keyspaces and removals of a flushed keyspace are forgotten wherever they stand. */
 void hot_forget_keyspace(struct hot *hot, const struct keyspace *keyspace);

@@ -68,8 +68,24 @@ static struct object *fill_chunked(struct hot *hot, struct keyspace *keyspace,
     return object;
 }
 
+static struct object *fill_value(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                                 const struct head *head, struct value *body)
+{
+    struct value *value = body;
+    if (value == NULL)
+        value = value_decode(head->type, head->object_id, head->inlined, &hot->env);
+    if (value == NULL)
+        return NULL;
+    ASSERT(value->object_id == head->object_id && value->type == head->type);
+    keyspace->memory += value_memory(value);
+    object =
+        fill(hot, keyspace, object, head, ENCODING_VALUE, bytes_of(&value, sizeof(struct value *)));
+    object->state = value->form == VALUE_FORM_HEAD ? OBJECT_HEAD : OBJECT_LOADED;
+    return object;
+}
+
 struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                            bool has_row, struct bytes value, struct string_raw *raw)
+                            bool has_row, struct bytes value, struct hot_body body)
 {
     ASSERT(object->state == OBJECT_LOADING && object->encoding == ENCODING_NONE);
     ASSERT(!object->is_stale && !hot_is_ahead(hot, object));
@@ -83,18 +99,39 @@ struct object *hot_end_load(struct hot *hot, struct keyspace *keyspace, struct o
         object->is_logged = 0;
         return object;
     }
+    if (head.type != TYPE_STRING)
+        return fill_value(hot, keyspace, object, &head, body.value);
     if (head.object_id != 0)
-        return fill_chunked(hot, keyspace, object, &head, raw);
-    ASSERT(raw == NULL);
+        return fill_chunked(hot, keyspace, object, &head, body.raw);
+    ASSERT(body.raw == NULL);
     return fill_inline(hot, keyspace, object, &head);
 }
 
-void hot_end_body(struct hot *hot, struct keyspace *keyspace, struct object *object,
-                  struct string_raw *raw)
+static void end_value_body(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                           struct value *value)
 {
-    ASSERT(object->state == OBJECT_LOADING_BODY && object->encoding == ENCODING_RAW);
+    const struct value *head = object_pointer(object);
+    ASSERT(head->form == VALUE_FORM_HEAD && value->form != VALUE_FORM_HEAD);
+    ASSERT(value->count == head->count && value->object_id == head->object_id);
+    hot_value_free(hot, keyspace, object);
+    keyspace->memory += value_memory(value);
+    memcpy(object_tail(object), &value, sizeof(struct value *));
+    object->encoding = ENCODING_VALUE;
+    object->state = OBJECT_LOADED;
+}
+
+void hot_end_body(struct hot *hot, struct keyspace *keyspace, struct object *object,
+                  struct hot_body body)
+{
+    ASSERT(object->state == OBJECT_LOADING_BODY && !object->is_stale);
+    if (object->encoding == ENCODING_VALUE) {
+        end_value_body(hot, keyspace, object, body.value);
+        return;
+    }
+    struct string_raw *raw = body.raw;
+    ASSERT(object->encoding == ENCODING_RAW);
     struct string_raw *head = object_pointer(object);
-    ASSERT(!object->is_stale && raw->size == head->size && head->logged_size == head->size);
+    ASSERT(raw->size == head->size && head->logged_size == head->size);
     raw->object_id = head->object_id;
     raw->logged_size = head->logged_size;
     hot_value_free(hot, keyspace, object);

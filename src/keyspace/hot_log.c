@@ -43,6 +43,18 @@ static uint64_t new_object_id(struct hot *hot)
     return hot->object_prefix | ++hot->object_count;
 }
 
+/* Changes of a value with element rows put them when they were made; one that has outgrown the K
+ * row puts all of them now. */
+static void append_value_parts(struct hot *hot, struct value *value, struct buf *rows)
+{
+    const struct type *type = type_of(value->type);
+    if (value->object_id != 0 || value->form == VALUE_FORM_HEAD ||
+        type->inline_size(value) <= VALUE_INLINE_MAX)
+        return;
+    value->object_id = new_object_id(hot);
+    type->emit(value, rows);
+}
+
 /* Element rows and expiry hints of one changed key. */
 static void append_parts(struct hot *hot, struct hot_slot *slot, struct buf *rows)
 {
@@ -60,14 +72,15 @@ static void append_parts(struct hot *hot, struct hot_slot *slot, struct buf *row
             string_raw_clean(raw);
         }
     }
-    int64_t expire_ms = object_expire_ms(object);
-    if (expire_ms == slot->logged_expire_ms)
+    if (object->encoding == ENCODING_VALUE)
+        append_value_parts(hot, object_pointer(object), rows);
+    int64_t due_ms = hot_due_ms(object);
+    if (due_ms == slot->logged_due_ms)
         return;
-    if (slot->logged_expire_ms != 0)
-        head_row_append_expiry(rows, ROW_DELETE, slot->keyspace->id, object,
-                               slot->logged_expire_ms);
-    if (expire_ms != 0)
-        head_row_append_expiry(rows, ROW_PUT, slot->keyspace->id, object, expire_ms);
+    if (slot->logged_due_ms != 0)
+        head_row_append_expiry(rows, ROW_DELETE, slot->keyspace->id, object, slot->logged_due_ms);
+    if (due_ms != 0)
+        head_row_append_expiry(rows, ROW_PUT, slot->keyspace->id, object, due_ms);
 }
 
 static void remember_removal(struct hot *hot, struct keyspace *keyspace, uint64_t order)

@@ -114,6 +114,8 @@ static uint64_t check_objects(const struct hot *hot, const struct keyspace *keys
         memory += mem_size(object);
         if (object->encoding == ENCODING_RAW)
             memory += string_raw_memory(object_pointer(object));
+        else if (object->encoding == ENCODING_VALUE)
+            memory += value_memory(object_pointer(object));
         ASSERT(object->ahead < hot->tail);
         if (hot_is_ahead(hot, object))
             ASSERT(hot->ring[object->ahead & hot->ring_mask].object == object);

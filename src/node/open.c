@@ -32,6 +32,22 @@ uint64_t node_memory_budget(const struct node *node)
     return memory_usable_bytes() / 100 * MEMORY_SHARE_PERCENT;
 }
 
+static struct type_env types_of(const struct config *config)
+{
+    return (struct type_env){
+        .hash_max_listpack_entries = config->hash_max_listpack_entries,
+        .hash_max_listpack_value = config->hash_max_listpack_value,
+        .list_max_listpack_size = config->list_max_listpack_size,
+        .set_max_intset_entries = config->set_max_intset_entries,
+        .set_max_listpack_entries = config->set_max_listpack_entries,
+        .set_max_listpack_value = config->set_max_listpack_value,
+        .zset_max_listpack_entries = config->zset_max_listpack_entries,
+        .zset_max_listpack_value = config->zset_max_listpack_value,
+        .stream_node_max_bytes = config->stream_node_max_bytes,
+        .stream_node_max_entries = config->stream_node_max_entries,
+    };
+}
+
 static struct exec_limits limits_of(const struct node *node)
 {
     uint64_t backlog = node->config->flush_bytes * BACKLOG_FLUSHES / node->shard_count;
@@ -40,6 +56,7 @@ static struct exec_limits limits_of(const struct node *node)
         .string_size_max = node->config->proto_max_bulk_len,
         .memory_max = node_memory_budget(node),
         .backlog_max = backlog > BACKLOG_MIN ? backlog : BACKLOG_MIN,
+        .types = types_of(node->config),
     };
 }
 

@@ -9,7 +9,6 @@
  * function here says so. The table owns its elements. */
 #pragma once
 
-#include "base/assert.h"
 #include "base/bytes.h"
 
 /* [expire_ms:8 when it has one] key value */
@@ -20,8 +19,8 @@ struct element {
     uint8_t data[];
 };
 
-/* The value's bytes are to be filled in by the caller (value.data NULL with a size: left undefined).
- * expire_ms 0: none. */
+/* The value's bytes are to be filled in by the caller (value.data NULL with a size: left
+ * undefined). expire_ms 0: none. */
 struct element *element_new(struct bytes key, struct bytes value, int64_t expire_ms);
 void element_free(struct element *element);
 size_t element_memory(const struct element *element);
@@ -77,9 +76,9 @@ struct element *elements_sample(const struct elements *elements, uint64_t random
 struct element *elements_next(const struct elements *elements, uint64_t *cursor);
 
 /* One step of a SCAN: appends pointers of at least `count` elements (fewer at the end) whose hashes
- * are at or above the cursor to out (struct element *, side by side), and returns the next cursor, 0
- * at the end. Whatever is in the table during all steps from 0 to 0 is given at least once. Cursors
- * are below 2^48. O(count). */
+ * are at or above the cursor to out (struct element *, side by side), and returns the next cursor,
+ * 0 at the end. Whatever is in the table during all steps from 0 to 0 is given at least once.
+ * Cursors are below 2^48. O(count). */
 struct buf;
 uint64_t elements_scan(const struct elements *elements, uint64_t cursor, uint64_t count,
                        struct buf *out);

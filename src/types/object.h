@@ -20,6 +20,12 @@ enum {
 enum object_type {
     TYPE_NONE = 0,
     TYPE_STRING = 1,
+    TYPE_LIST = 2,
+    TYPE_SET = 3,
+    TYPE_ZSET = 4,
+    TYPE_HASH = 5,
+    TYPE_STREAM = 6,
+    TYPE_COUNT,
 };
 
 /* What memory knows of a key.
@@ -44,6 +50,7 @@ enum object_encoding {
     ENCODING_EMBEDDED, /* string: bytes in the tail */
     ENCODING_INT,      /* string: canonical decimal of an int64 in the tail */
     ENCODING_RAW,      /* string: struct string_raw * in the tail (HEAD too) */
+    ENCODING_VALUE,    /* other types: struct value * in the tail (HEAD too); types/value.h */
 };
 
 struct object {

@@ -1,6 +1,6 @@
-/* A compact sequence of byte strings in one allocation: small hashes, sets and sorted sets, nodes of
- * lists. Integers are kept as integers, so "1234567" takes 4 bytes and not 8. It can be walked from
- * both ends.
+/* A compact sequence of byte strings in one allocation: small hashes, sets and sorted sets, nodes
+ * of lists. Integers are kept as integers, so "1234567" takes 4 bytes and not 8. It can be walked
+ * from both ends.
  *
  * A position is an offset, valid until the next change; PACK_END stands behind the last entry.
  * Functions that change take the pack and return where it is now (it may move). Sizes: an entry at
@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/assert.h"
-#include "base/buf.h"
+#include "base/bytes.h"
 
 enum {
     PACK_ENTRY_MAX = 1 << 24,
@@ -27,18 +27,19 @@ struct pack *pack_new(void);
 void pack_free(struct pack *pack); /* NULL is legal */
 struct pack *pack_copy(const struct pack *pack);
 
-uint32_t pack_count(const struct pack *pack);  /* entries, O(1) */
-size_t pack_size(const struct pack *pack);     /* bytes of all entries as pack_bytes gives them */
-size_t pack_memory(const struct pack *pack);   /* bytes really taken */
+uint32_t pack_count(const struct pack *pack); /* entries, O(1) */
+size_t pack_size(const struct pack *pack);    /* bytes of all entries as pack_bytes gives them */
+size_t pack_memory(const struct pack *pack);  /* bytes really taken */
 
 /* Bytes that an entry with this text takes. */
 size_t pack_entry_size(struct bytes text);
 
-pack_position pack_first(const struct pack *pack); /* PACK_END when empty */
-pack_position pack_last(const struct pack *pack);  /* PACK_END when empty */
+pack_position pack_first(const struct pack *pack);                  /* PACK_END when empty */
+pack_position pack_last(const struct pack *pack);                   /* PACK_END when empty */
 pack_position pack_next(const struct pack *pack, pack_position at); /* PACK_END behind the last */
-pack_position pack_prev(const struct pack *pack, pack_position at); /* PACK_END before the first;
-                                                                     * at may be PACK_END: the last */
+pack_position pack_prev(const struct pack *pack,
+                        pack_position at); /* PACK_END before the first;
+                                            * at may be PACK_END: the last */
 
 /* The entry number `index`, from the nearer end; index < 0 counts from the end (-1: the last).
  * PACK_END when there is none. O(n). */

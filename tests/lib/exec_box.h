@@ -132,7 +132,8 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     box->limits = (struct exec_limits){.entry_size_max = 1 << 24,
                                        .string_size_max = 1 << 24,
                                        .memory_max = 1 << 30,
-                                       .backlog_max = 1 << 28};
+                                       .backlog_max = 1 << 28,
+                                       .types = type_env_default(0)};
     box->now = (struct turn_time){.boot_us = 1000000, .wall_us = 1700000000000000};
     box->table = command_table_new();
     command_table_add(box->table, string_commands);

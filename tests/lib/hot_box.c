@@ -33,8 +33,8 @@ void hot_box_load_read(struct hot_box_load *load, const struct row_map *rows)
     load->has_row = true;
 }
 
-/* The chunks of an object; NULL when they are not what its head says. */
-static struct string_raw *read_body(const struct row_map *rows, uint64_t object_id, uint64_t size)
+/* The chunks of a string; NULL when they are not what its head says. */
+static struct string_raw *read_string(const struct row_map *rows, uint64_t object_id, uint64_t size)
 {
     struct buf prefix = {0};
     row_key_append_element_prefix(&prefix, object_id);
@@ -59,28 +59,71 @@ static struct string_raw *read_body(const struct row_map *rows, uint64_t object_
     return NULL;
 }
 
+/* The elements of a value whose K row says `bytes`; NULL when they are not what its head says. */
+static struct value *read_value(const struct row_map *rows, uint8_t type, uint64_t object_id,
+                                struct bytes bytes, const struct type_env *env)
+{
+    struct value *value = value_decode(type, object_id, bytes, env);
+    ASSERT(value != NULL);
+    struct buf prefix = {0};
+    row_key_append_element_prefix(&prefix, object_id);
+    type_of(type)->load_begin(&value, env);
+    bool is_good = true;
+    for (size_t at = row_map_seek(rows, buf_bytes(&prefix)); at < rows->count && is_good; at++) {
+        struct row_key key;
+        struct bytes row_key = buf_bytes(&rows->items[at].key);
+        if (!bytes_start_with(row_key, buf_bytes(&prefix)))
+            break;
+        is_good = row_key_decode(row_key, &key) &&
+                  type_of(type)->load_row(&value, key.name, buf_bytes(&rows->items[at].value), env);
+    }
+    buf_free(&prefix);
+    if (is_good && type_of(type)->load_end(&value, env))
+        return value;
+    value_free(value);
+    return NULL;
+}
+
+static struct hot_body read_known_head(const struct row_map *rows, const struct object *object,
+                                       const struct type_env *env)
+{
+    if (object->type == TYPE_STRING) {
+        const struct string_raw *head = object_pointer(object);
+        return (struct hot_body){.raw = read_string(rows, head->object_id, head->size)};
+    }
+    const struct value *head = object_pointer(object);
+    struct buf bytes = {0};
+    value_encode(head, &bytes);
+    struct bytes rest = bytes_of(bytes.data + 8, bytes.size - 8); /* behind the object id */
+    struct value *value = read_value(rows, head->type, head->object_id, rest, env);
+    buf_free(&bytes);
+    return (struct hot_body){.value = value};
+}
+
 void hot_box_load_end(struct hot_box_load *load, struct hot *hot, const struct row_map *rows)
 {
     if (load->object->state == OBJECT_LOADING_BODY) {
-        const struct string_raw *head = object_pointer(load->object);
-        struct string_raw *raw = read_body(rows, head->object_id, head->size);
-        ASSERT(raw != NULL);
-        hot_end_body(hot, load->keyspace, load->object, raw);
+        struct hot_body whole = read_known_head(rows, load->object, &hot->env);
+        ASSERT(whole.raw != NULL || whole.value != NULL);
+        hot_end_body(hot, load->keyspace, load->object, whole);
         return;
     }
     hot_box_load_read(load, rows);
-    struct string_raw *raw = NULL;
+    struct hot_body body = {0};
     struct head head = {0};
     if (load->is_there) {
         bool is_head = head_decode(buf_bytes(&load->value), &head);
         ASSERT(is_head);
     }
     if (load->needs_value && head.object_id != 0) {
-        raw = read_body(rows, head.object_id, head.size);
-        ASSERT(raw != NULL);
+        if (head.type == TYPE_STRING)
+            body.raw = read_string(rows, head.object_id, head.size);
+        else
+            body.value = read_value(rows, head.type, head.object_id, head.inlined, &hot->env);
+        ASSERT(body.raw != NULL || body.value != NULL);
     }
     struct object *object = hot_end_load(hot, load->keyspace, load->object, load->is_there,
-                                         buf_bytes(&load->value), raw);
+                                         buf_bytes(&load->value), body);
     ASSERT(object != NULL);
     buf_free(&load->value);
 }
@@ -144,24 +187,46 @@ void hot_box_fill_filter(struct keyspace *keyspace, const struct row_map *rows)
 
 /* ---- invariants of rows ---- */
 
+/* When the key or something in it dies. */
+static int64_t due_of(const struct head *head, const struct type_env *env)
+{
+    if (head->type == TYPE_STRING)
+        return head->expire_ms;
+    struct value *value = value_decode(head->type, head->object_id, head->inlined, env);
+    ASSERT(value != NULL);
+    int64_t due_ms = value_due_ms(value);
+    value_free(value);
+    return head->expire_ms == 0 || (due_ms != 0 && due_ms < head->expire_ms) ? due_ms
+                                                                             : head->expire_ms;
+}
+
 static void check_key_row(const struct row_map *rows, const struct row_key *key, struct bytes value,
                           size_t *expiring)
 {
     struct head head;
     bool is_head = head_decode(value, &head);
     ASSERT(is_head);
-    if (head.expire_ms != 0) {
+    struct type_env env = type_env_default(0);
+    int64_t due_ms = due_of(&head, &env);
+    if (due_ms != 0) {
         struct buf hint = {0};
-        row_key_append_expiry(&hint, (uint64_t)head.expire_ms, key->ksid, key->slot, key->name);
+        row_key_append_expiry(&hint, (uint64_t)due_ms, key->ksid, key->slot, key->name);
         ASSERT(row_map_find(rows, buf_bytes(&hint)) != NULL);
         buf_free(&hint);
         (*expiring)++;
     }
     if (head.object_id == 0)
         return;
-    struct string_raw *raw = read_body(rows, head.object_id, head.size);
-    ASSERT(raw != NULL);
-    string_raw_free(raw);
+    if (head.type == TYPE_STRING) {
+        struct string_raw *raw = read_string(rows, head.object_id, head.size);
+        ASSERT(raw != NULL);
+        string_raw_free(raw);
+        return;
+    }
+    struct value *body = read_value(rows, head.type, head.object_id, head.inlined, &env);
+    ASSERT(body != NULL);
+    type_of(head.type)->check(body);
+    value_free(body);
 }
 
 static bool is_named(const struct row_map *rows, uint64_t object_id)

@@ -29,7 +29,7 @@ enum {
 
 #define SEED 77
 
-struct value {
+struct expected {
     bool is_present;
     int64_t expire_ms;
     uint64_t index; /* of the entry that last changed the key */
@@ -38,7 +38,7 @@ struct value {
 
 struct database {
     uint32_t ksid;
-    struct value keys[KEYS];
+    struct expected keys[KEYS];
 };
 
 struct model {
@@ -104,7 +104,7 @@ static void model_clear(struct database *database)
 {
     for (int k = 0; k < KEYS; k++) {
         buf_free(&database->keys[k].bytes);
-        database->keys[k] = (struct value){0};
+        database->keys[k] = (struct expected){0};
     }
 }
 
@@ -112,7 +112,7 @@ static int64_t count(const struct database *database, bool is_expiring)
 {
     int64_t count = 0;
     for (int k = 0; k < KEYS; k++) {
-        const struct value *value = &database->keys[k];
+        const struct expected *value = &database->keys[k];
         count += value->is_present && (!is_expiring || value->expire_ms != 0);
     }
     return count;
@@ -140,7 +140,7 @@ static void check_value(struct hot *hot, int d, int k, const struct model *model
                         const struct row_map *rows)
 {
     struct keyspace *keyspace = hot->databases[d];
-    const struct value *value = &model->databases[d].keys[k];
+    const struct expected *value = &model->databases[d].keys[k];
     if (value->is_present && keyspace->filter_is_whole)
         assert_true(filter_may_have(keyspace->filter, order_of(k)) || value->index > hot->released);
     struct object *object = hot_box_find(hot, keyspace, name_of(k), HOT_VALUE, rows);
@@ -330,7 +330,7 @@ static void do_set(struct world *world, int d, int k)
     struct object *object;
     if (!find(world, d, k, HOT_HEAD, &object))
         return;
-    struct value *value = &world->executed.databases[d].keys[k];
+    struct expected *value = &world->executed.databases[d].keys[k];
     draw_bytes(&world->prng, draw_size(&world->prng), &value->bytes);
     value->expire_ms = draw_expiry(&world->prng);
     value->is_present = true;
@@ -343,7 +343,7 @@ static void do_set(struct world *world, int d, int k)
 static void do_set_int(struct world *world, int d, int k)
 {
     struct object *object;
-    struct value *value = &world->executed.databases[d].keys[k];
+    struct expected *value = &world->executed.databases[d].keys[k];
     if (!find(world, d, k, HOT_VALUE, &object) || !value->is_present)
         return;
     int64_t number = (int64_t)prng_next(&world->prng) >> prng_below(&world->prng, 60);
@@ -357,7 +357,7 @@ static void do_set_int(struct world *world, int d, int k)
 static void do_write(struct world *world, int d, int k)
 {
     struct object *object;
-    struct value *value = &world->executed.databases[d].keys[k];
+    struct expected *value = &world->executed.databases[d].keys[k];
     if (!find(world, d, k, HOT_VALUE, &object) || !value->is_present ||
         value->bytes.size > VALUE_MAX)
         return;
@@ -382,7 +382,7 @@ static void do_write(struct world *world, int d, int k)
 static void do_expire(struct world *world, int d, int k)
 {
     struct object *object;
-    struct value *value = &world->executed.databases[d].keys[k];
+    struct expected *value = &world->executed.databases[d].keys[k];
     if (!find(world, d, k, HOT_HEAD, &object) || !value->is_present)
         return;
     value->expire_ms = draw_expiry(&world->prng);
@@ -394,20 +394,20 @@ static void do_expire(struct world *world, int d, int k)
 static void do_delete(struct world *world, int d, int k)
 {
     struct object *object;
-    struct value *value = &world->executed.databases[d].keys[k];
+    struct expected *value = &world->executed.databases[d].keys[k];
     if (!find(world, d, k, HOT_HEAD, &object) || !value->is_present)
         return;
     open_entry(world);
     hot_delete(world->leader, world->leader->databases[d], object);
     buf_free(&value->bytes);
-    *value = (struct value){0};
+    *value = (struct expected){0};
     touched(world, d, k);
 }
 
 static void do_rename(struct world *world, int d, int from)
 {
     int to = (int)prng_below(&world->prng, KEYS);
-    struct value *values = world->executed.databases[d].keys;
+    struct expected *values = world->executed.databases[d].keys;
     struct object *object, *target;
     if (to == from || !find(world, d, to, HOT_HEAD, &target) ||
         !find(world, d, from, HOT_HEAD, &object) || !values[from].is_present)
@@ -420,7 +420,7 @@ static void do_rename(struct world *world, int d, int from)
     hot_rename(world->leader, keyspace, object, order_of(to), name_of(to), target);
     buf_free(&values[to].bytes);
     values[to] = values[from];
-    values[from] = (struct value){0};
+    values[from] = (struct expected){0};
     touched(world, d, from);
     touched(world, d, to);
 }
