@@ -427,8 +427,10 @@ bool call_block(struct call *c, int64_t timeout_ms, struct bytes state)
         return false;
     c->blocks = true;
     c->block_timeout_ms = timeout_ms;
-    buf_clear(c->block_state_out);
-    buf_append(c->block_state_out, state);
+    if (state.data != c->block_state_out->data || state.size == 0) {
+        buf_clear(c->block_state_out);
+        buf_append(c->block_state_out, state);
+    }
     return true;
 }
 

@@ -105,6 +105,8 @@ bool exec_new(struct exec **out, const struct exec_options *options, struct buf 
     exec->env = (struct call_env){.await_key = await_key, .notify = notify};
     list_init(&exec->ready);
     list_init(&exec->runs);
+    list_init(&exec->finished);
+    list_init(&exec->parked);
     list_init(&exec->next_turn);
     list_init(&exec->stranded);
     exec_set_limits(exec, options->limits);
@@ -130,6 +132,7 @@ void exec_free(struct exec *exec)
         exec_filter_free(es);
     }
     fiber_pool_free(exec->fibers);
+    mem_free(exec->deadlines);
     mem_free(exec->shards);
     mem_free(exec->gates);
     mem_free(exec);
@@ -160,6 +163,7 @@ void exec_set_active_expiry(struct exec *exec, bool is_on)
 void exec_begin_turn(struct exec *exec, struct turn_time now)
 {
     exec->now = now;
+    exec_end_waits(exec);
     while (!list_is_empty(&exec->next_turn))
         exec_make_ready(exec, CONTAINER_OF(exec->next_turn.next, struct request, wait.link));
     for (uint32_t id = 0; id < exec->shard_count; id++) {
@@ -324,7 +328,7 @@ void exec_job_done(struct exec *exec, struct job *job)
 
 bool exec_has_work(const struct exec *exec)
 {
-    return !list_is_empty(&exec->ready);
+    return !list_is_empty(&exec->ready) || !list_is_empty(&exec->finished);
 }
 
 bool exec_waits_a_turn(const struct exec *exec)
@@ -345,7 +349,7 @@ bool exec_is_settled(const struct exec *exec)
             shard_applied_index(es->shard) != shard_last_index(es->shard))
             return false;
     }
-    return list_is_empty(&exec->ready);
+    return list_is_empty(&exec->ready) && list_is_empty(&exec->finished);
 }
 
 bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate)

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "codec/resp_reply.h"
 #include "commands/command.h"
+#include "keyspace/waiters.h"
 
 struct exec;
 struct client;
@@ -33,12 +34,25 @@ struct watch_set {
     bool is_dirty; /* one of them was touched since it was watched */
 };
 
+/* Of a request that waits for keys to change. */
+struct request_block {
+    struct waiter waiter;
+    uint64_t deadline_us; /* boot time; UINT64_MAX: none */
+    size_t deadline_at;   /* its place in the heap */
+    uint32_t shard;
+    bool is_waiting; /* it is registered; it may be running again, though */
+    bool is_timed_out;
+    struct buf state; /* what the command wants to find again */
+    struct exec_gate gate;
+};
+
 /* What exec keeps with a request while it waits; the home only provides the space, zeroed. */
 struct request_wait {
     struct list link;  /* in a queue of exec's */
     struct list loads; /* what it waits for */
     struct run *run;   /* its fiber, when it has begun on one */
-    uint32_t state;    /* enum request_state of exec/internal.h */
+    struct request_block block;
+    uint32_t state; /* enum request_state of exec/internal.h */
     bool has_load_failed;
 };
 
@@ -80,6 +94,12 @@ struct request *exec_take_done(struct exec *exec);
  * and still ends (a transaction is not cut in half); request, arguments and reply buffer must stay
  * until exec_take_done returns it. */
 MUST_USE bool exec_cancel(struct exec *exec, struct request *request);
+
+/* A request that waits for a key to change, as BLPOP does. Unblocking answers it as if its time
+ * were over, or with the error; false when it does not wait. The answer comes by exec_take_done. */
+bool exec_is_parked(const struct request *request);
+bool exec_unblock(struct exec *exec, struct request *request, const char *error);
+uint64_t exec_parked_count(const struct exec *exec);
 
 bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate);
 

@@ -21,13 +21,15 @@ enum {
  *   NEW --> (done)                               most
  *   NEW --> QUEUED --> READY --> NEW             its shard is suspended, not serving, or full
  *   NEW --> LOADING --> READY --> NEW            its keys are being loaded
- *   NEW --> RUNNING --> READY --> RUNNING ...    on a fiber that waits for a load or a read */
+ *   NEW --> RUNNING --> READY --> RUNNING ...    on a fiber that waits for a load or a read
+ *   NEW --> PARKED --> NEW                       it waits for a key to change (block.c) */
 enum request_state {
     REQUEST_NEW = 0,
     REQUEST_QUEUED,
     REQUEST_LOADING,
     REQUEST_RUNNING,
     REQUEST_READY,
+    REQUEST_PARKED,
 };
 
 struct load;
@@ -39,6 +41,7 @@ struct exec_shard {
     uint32_t id;
     uint64_t lead_term;     /* that hot memory works for; 0: none */
     struct run *holder;     /* the run that has the shard for itself: nobody else executes */
+    bool serves_woken;      /* exec_serve_woken is under way */
     bool awaits_key;        /* the holder is inside a command that has objects in its hands */
     struct list queue;      /* requests that wait for the shard */
     struct list loads;      /* under way */
@@ -60,7 +63,12 @@ struct exec {
     struct worker *freer;
     struct log *log;
     struct fiber_pool *fibers;
-    struct list ready;     /* requests to go on with */
+    struct list ready;          /* requests to go on with */
+    struct list finished;       /* requests that were parked, done */
+    struct list parked;         /* requests that wait for keys */
+    uint64_t parked_count;      /* those that were and are looked at again included */
+    struct request **deadlines; /* of parked requests: a heap */
+    size_t deadline_count, deadline_capacity;
     struct list runs;      /* on fibers, under way */
     struct list next_turn; /* and those that go on in the next turn */
     struct run *spanning; /* the one transaction that holds a shard and reads the others, or NULL */
@@ -103,6 +111,8 @@ struct load_waiter {
 /* ---- run.c: from a request to its reply ---- */
 void exec_make_ready(struct exec *exec, struct request *request);
 
+enum exec_result exec_proceed(struct exec *exec, struct request *request);
+
 /* From inside a fiber: goes on in the next turn, for what nobody wakes it for (a flush, LevelDB
  * being opened again). */
 void exec_wait_a_turn(struct run *run);
@@ -140,6 +150,15 @@ void exec_stop_waiting(
 void exec_abandon_loads(struct exec_shard *es, const struct keyspace *keyspace); /* NULL: all */
 void exec_start_stranded(struct exec *exec);
 bool exec_load_job_done(struct exec *exec, struct job *job);
+
+/* ---- block.c ---- */
+
+/* The run said call_block: the request waits for its keys, with its first place and deadline. */
+enum exec_result exec_park(struct exec_shard *es, struct request *request, const struct call *c);
+void exec_unpark(struct exec *exec, struct request *request); /* it is answered or gone */
+void exec_serve_woken(struct exec_shard *es);                 /* not inside a run */
+void exec_end_waits(struct exec *exec);                       /* whose time is over */
+struct request *exec_take_finished(struct exec *exec);
 
 /* ---- walk.c: reads of ranges from inside a fiber ---- */
 

@@ -74,33 +74,34 @@ static enum exec_result wait_in_queue(struct exec_shard *es, struct request *req
 
 /* ---- ends ---- */
 
-static enum exec_result done(struct request *request, int gate_count)
+static enum exec_result done(struct exec *exec, struct request *request, int gate_count)
 {
+    exec_unpark(exec, request);
     request->gates = NULL;
     request->gate_count = gate_count;
     request->wait.state = REQUEST_NEW;
     return EXEC_DONE;
 }
 
-static enum exec_result fail(struct request *request, const char *error)
+static enum exec_result fail(struct exec *exec, struct request *request, const char *error)
 {
     reply_error(&request->reply, "%s", error);
     request->has_failed = true;
-    return done(request, 0);
+    return done(exec, request, 0);
 }
 
 static enum exec_result refuse_write(struct exec *exec, struct request *request)
 {
     if (request->queue == NULL)
-        return fail(request, exec->refusal);
+        return fail(exec, request, exec->refusal);
     reply_error(&request->reply, "EXECABORT Transaction discarded because of: %s", exec->refusal);
     request->has_failed = true;
-    return done(request, 0);
+    return done(exec, request, 0);
 }
 
 static enum exec_result done_with_gates(struct exec *exec, struct request *request, int gate_count)
 {
-    enum exec_result result = done(request, gate_count);
+    enum exec_result result = done(exec, request, gate_count);
     request->gates = exec->gates;
     return result;
 }
@@ -108,6 +109,7 @@ static enum exec_result done_with_gates(struct exec *exec, struct request *reque
 void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *request)
 {
     struct exec *exec = es->exec;
+    struct request_block *block = &request->wait.block;
     *c = (struct call){
         .argv = request->argv,
         .argc = request->argc,
@@ -124,6 +126,10 @@ void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *re
         .client = request->client,
         .env = &exec->env,
         .entry_size_max = exec->limits.entry_size_max,
+        .was_parked = block->is_waiting,
+        .is_timed_out = block->is_timed_out,
+        .block_state = buf_bytes(&block->state),
+        .block_state_out = request->queue == NULL ? &block->state : NULL,
     };
 }
 
@@ -181,6 +187,8 @@ static enum exec_result run_plain(struct exec_shard *es, struct request *request
     exec_open_entry(es);
     exec->env.context = NULL;
     call_run(&c);
+    if (c.blocks)
+        return exec_park(es, request, &c);
     request->database = c.database;
     request->has_failed = c.has_failed;
     request->changes = c.changes;
@@ -188,7 +196,7 @@ static enum exec_result run_plain(struct exec_shard *es, struct request *request
     if (es->hot->open_size >= EXEC_ENTRY_CLOSE_SIZE)
         exec_close_entry(es);
     if (c.gate == 0)
-        return done(request, 0);
+        return done(exec, request, 0);
     exec->gates[0] = (struct exec_gate){es->id, es->lead_term, c.gate};
     return done_with_gates(exec, request, 1);
 }
@@ -367,6 +375,8 @@ static enum exec_result start_one(struct exec_shard *es, struct request *request
 {
     struct exec *exec = es->exec;
     bool has_write = exec_has_write(request);
+    if (waiters_has_woken(es->hot->waiters))
+        exec_serve_woken(es);
     if (!exec_shard_is_open(es))
         return wait_in_queue(es, request);
     if (has_write && exec->refusal != NULL)
@@ -404,7 +414,7 @@ static enum exec_result start(struct exec *exec, struct request *request)
 {
     if (request->wait.has_load_failed) {
         request->wait.has_load_failed = false;
-        return fail(request, "IOERR a value could not be read from disk; see the log");
+        return fail(exec, request, "IOERR a value could not be read from disk; see the log");
     }
     uint32_t shard = 0;
     switch (exec_route(exec, request, &shard)) {
@@ -413,12 +423,12 @@ static enum exec_result start(struct exec *exec, struct request *request)
     case ROUTE_ALL:
         return start_all(exec, request);
     case ROUTE_CROSS_SLOT:
-        return fail(request, CROSS_SLOT);
+        return fail(exec, request, CROSS_SLOT);
     }
     UNREACHABLE();
 }
 
-static enum exec_result proceed(struct exec *exec, struct request *request)
+enum exec_result exec_proceed(struct exec *exec, struct request *request)
 {
     if (request->wait.run != NULL)
         return resume(request->wait.run);
@@ -436,26 +446,29 @@ enum exec_result exec_run(struct exec *exec, struct request *request)
     list_init(&request->wait.loads);
     request->has_failed = false;
     request->changes = 0;
-    return proceed(exec, request);
+    return exec_proceed(exec, request);
 }
 
 struct request *exec_take_done(struct exec *exec)
 {
+    struct request *finished = exec_take_finished(exec);
+    if (finished != NULL)
+        return finished;
     while (!list_is_empty(&exec->ready)) {
         struct request *request = CONTAINER_OF(exec->ready.next, struct request, wait.link);
         list_remove(&request->wait.link);
-        if (proceed(exec, request) == EXEC_DONE)
+        if (exec_proceed(exec, request) == EXEC_DONE)
             return request;
     }
-    return NULL;
+    return exec_take_finished(exec);
 }
 
 bool exec_cancel(struct exec *exec, struct request *request)
 {
-    (void)exec;
     if (request->wait.run != NULL)
         return false;
     list_remove(&request->wait.link);
+    exec_unpark(exec, request);
     exec_stop_waiting(request);
     return true;
 }

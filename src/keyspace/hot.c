@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/mutants.h"
 #include "keyspace/hot_internal.h"
+#include "keyspace/waiters.h"
 #include "keyspace/watch.h"
 
 enum { RING_CAPACITY_START = 1024 };
@@ -44,6 +45,7 @@ struct hot *hot_new(uint64_t hash_seed)
     hot->ring_mask = RING_CAPACITY_START - 1;
     hot->head = hot->open_from = hot->tail = 1;
     hot->watches = watch_table_new();
+    hot->waiters = waiters_new();
     for (int i = 0; i < HOT_DATABASES; i++) {
         hot->databases[i] = hot_keyspace_new((uint32_t)i + 1, i);
         hot->applied_ids[i] = (uint32_t)i + 1;
@@ -86,6 +88,7 @@ void hot_free(struct hot *hot)
         keyspace_free(hot->databases[i]);
     free_garbage(hot);
     watch_table_free(hot->watches);
+    waiters_free(hot->waiters);
     mem_free(hot->removals);
     mem_free(hot->flushed);
     buf_free(&hot->open_rows);

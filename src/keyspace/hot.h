@@ -70,6 +70,7 @@ struct hot_slot {
 };
 
 struct watch_table;
+struct waiters;
 
 struct hot {
     struct keyspace *databases[HOT_DATABASES];
@@ -103,6 +104,7 @@ struct hot {
     uint32_t clock;         /* of object.access */
     uint64_t paged_out;     /* objects dropped to save memory, ever */
     struct watch_table *watches;
+    struct waiters *waiters;
     struct keyspace *garbage; /* flushed keyspaces, to be freed off the loop */
     struct buf raw_garbage;   /* struct string_raw * of big values, to be freed off the loop */
     struct buf value_garbage; /* struct value * likewise */

@@ -2,6 +2,7 @@
 #include "base/mutants.h"
 #include "base/number.h"
 #include "keyspace/hot_internal.h"
+#include "keyspace/waiters.h"
 #include "keyspace/watch.h"
 #include "store/row_key.h"
 
@@ -44,6 +45,8 @@ struct object *hot_touch_changed(struct hot *hot, struct keyspace *keyspace, str
         watch_touch_expired(hot->watches, keyspace->database, object_key(object));
     else if (!watch_is_empty(hot->watches))
         watch_touch(hot->watches, keyspace->database, object_key(object));
+    if (!waiters_is_empty(hot->waiters))
+        waiters_touch(hot->waiters, keyspace->database, object_key(object));
     if (object->ahead >= hot->open_from)
         return object;
     if (hot->tail - hot->head > hot->ring_mask)
@@ -332,6 +335,7 @@ struct keyspace *hot_flush_database(struct hot *hot, int database)
     struct keyspace *fresh = hot_keyspace_new(hot->next_id++, database);
     fresh->counts_changed = true;
     hot->databases[database] = fresh;
+    waiters_touch_database(hot->waiters, database);
     return old;
 }
 
@@ -343,4 +347,6 @@ void hot_swap_databases(struct hot *hot, int a, int b)
     hot->databases[b] = first;
     hot->databases[a]->database = a;
     hot->databases[b]->database = b;
+    waiters_touch_database(hot->waiters, a);
+    waiters_touch_database(hot->waiters, b);
 }

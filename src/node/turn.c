@@ -28,6 +28,11 @@ static int64_t wait_us(struct node *node)
         if (deadline - node->now.boot_us < (uint64_t)wait)
             wait = (int64_t)(deadline - node->now.boot_us);
     }
+    uint64_t deadline = exec_next_deadline_us(node->exec);
+    if (deadline <= node->now.boot_us)
+        return 0;
+    if (deadline - node->now.boot_us < (uint64_t)wait)
+        wait = (int64_t)(deadline - node->now.boot_us);
     bool is_short = node->stopping != NODE_NOT_STOPPING || exec_waits_a_turn(node->exec);
     return is_short && wait > WAIT_SHORT_US ? WAIT_SHORT_US : wait;
 }

@@ -268,8 +268,13 @@ void client_admin_unpause(struct call *c)
     reply_ok(&c->reply);
 }
 
-/* Nothing blocks yet (there is no BLPOP): what a client may wait for is loads, which end by
- * themselves. So there is never anyone to unblock. */
+static bool unblock(struct server *server, int64_t id, const char *error)
+{
+    struct client *client = find_client(server, (uint64_t)id);
+    return client != NULL && client->request_state == REQUEST_WAITING &&
+           exec_unblock(server->exec, &client->request, error);
+}
+
 void client_admin_unblock(struct call *c)
 {
     int64_t id;
@@ -281,6 +286,9 @@ void client_admin_unblock(struct call *c)
         call_error(c, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
-    if (call_int(c, 2, &id))
-        reply_int(&c->reply, 0);
+    if (!call_int(c, 2, &id))
+        return;
+    bool is_error = c->argc == 4 && call_is_word(c, 3, "error");
+    const char *error = is_error ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : NULL;
+    reply_int(&c->reply, unblock(c->client->server, id, error));
 }

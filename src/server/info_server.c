@@ -111,11 +111,11 @@ static void fill_clients(struct buf *out, void *ctx)
     buf_printf(out,
                "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%lld\r\n"
                "client_recent_max_input_buffer:%llu\r\nclient_recent_max_output_buffer:%llu\r\n"
-               "blocked_clients:0\r\ntracking_clients:0\r\npubsub_clients:0\r\n"
+               "blocked_clients:%llu\r\ntracking_clients:0\r\npubsub_clients:0\r\n"
                "watching_clients:%llu\r\nclients_in_timeout_table:0\r\n"
                "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n",
                server->client_count, (long long)server->config->maxclients, (ull)sums.input_max,
-               (ull)sums.output_max, (ull)sums.watching);
+               (ull)sums.output_max, (ull)exec_parked_count(server->exec), (ull)sums.watching);
 }
 
 static double ratio(uint64_t a, uint64_t b)

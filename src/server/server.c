@@ -202,6 +202,7 @@ void server_execute(struct server *server, struct turn_time now)
         list_remove(&client->run_link);
         client_run(client);
     }
+    take_done_requests(server); /* who waited for a key that was changed just now */
     server_reap(server);
 }
 

@@ -39,8 +39,9 @@ struct exec {
     struct exec_gate gates[64];
     struct request *waiting[FAKE_WAITING_MAX];
     size_t waiting_count;
-    bool lets_go;    /* exec_take_done gives what waits */
-    bool keeps_runs; /* exec_cancel: the run has begun and must end */
+    struct request *unblocked; /* answered by exec_unblock, to be taken */
+    bool lets_go;              /* exec_take_done gives what waits */
+    bool keeps_runs;           /* exec_cancel: the run has begun and must end */
     uint64_t runs;
     uint64_t cancels;
     struct list watches;
@@ -223,8 +224,42 @@ enum exec_result exec_run(struct exec *exec, struct request *request)
     return EXEC_WAITING;
 }
 
+static bool fake_take_waiting(struct exec *exec, const struct request *request)
+{
+    size_t i = 0;
+    while (i < exec->waiting_count && exec->waiting[i] != request)
+        i++;
+    if (i == exec->waiting_count)
+        return false;
+    exec->waiting_count--;
+    memmove(exec->waiting + i, exec->waiting + i + 1,
+            (exec->waiting_count - i) * sizeof(*exec->waiting));
+    return true;
+}
+
+bool exec_unblock(struct exec *exec, struct request *request, const char *error)
+{
+    if (exec->unblocked != NULL || !fake_take_waiting(exec, request))
+        return false;
+    if (error != NULL)
+        reply_error(&request->reply, "%s", error);
+    else
+        reply_null(&request->reply);
+    exec->unblocked = request;
+    return true;
+}
+
+uint64_t exec_parked_count(const struct exec *exec)
+{
+    return exec->waiting_count;
+}
+
 struct request *exec_take_done(struct exec *exec)
 {
+    struct request *unblocked = exec->unblocked;
+    exec->unblocked = NULL;
+    if (unblocked != NULL)
+        return unblocked;
     if (!exec->lets_go || exec->waiting_count == 0)
         return NULL;
     struct request *request = exec->waiting[0];
@@ -239,13 +274,8 @@ bool exec_cancel(struct exec *exec, struct request *request)
     exec->cancels++;
     if (exec->keeps_runs)
         return false;
-    size_t i = 0;
-    while (i < exec->waiting_count && exec->waiting[i] != request)
-        i++;
-    ASSERT(i < exec->waiting_count);
-    exec->waiting_count--;
-    memmove(exec->waiting + i, exec->waiting + i + 1,
-            (exec->waiting_count - i) * sizeof(*exec->waiting));
+    bool was_waiting = fake_take_waiting(exec, request);
+    ASSERT(was_waiting);
     return true;
 }
 

@@ -220,6 +220,26 @@ static void there_is_nobody_to_unblock(void **state)
            "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
 }
 
+static void who_waits_is_unblocked_by_its_id_and_once(void **state)
+{
+    struct fixture *f = *state;
+    struct client *second = server_client_new(f->box.server);
+    box_feed(second, "waitset a 1\r\nget a\r\n");
+    box_turn(&f->box);
+    assert_non_null(
+        strstr(box_ask(&f->box, f->client, "info clients\r\n"), "\r\nblocked_clients:1\r\n"));
+    EXPECT(f, "client unblock 2\r\nclient unblock 2\r\n", ":1\r\n:0\r\n");
+    box_turn(&f->box);
+    assert_string_equal(box_take(&f->box, second), "$-1\r\n$-1\r\n");
+    box_feed(second, "waitset a 1\r\n");
+    box_turn(&f->box);
+    EXPECT(f, "client unblock 2 error\r\n", ":1\r\n");
+    box_turn(&f->box);
+    assert_string_equal(box_take(&f->box, second),
+                        "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    server_client_free(second);
+}
+
 static void switches_are_on_or_off(void **state)
 {
     struct fixture *f = *state;
@@ -264,6 +284,7 @@ int main(void)
         FIXTURE_TEST(a_client_that_goes_while_paused_is_gone),
         FIXTURE_TEST(pause_refuses_bad_times_and_modes),
         FIXTURE_TEST(there_is_nobody_to_unblock),
+        FIXTURE_TEST(who_waits_is_unblocked_by_its_id_and_once),
         FIXTURE_TEST(switches_are_on_or_off),
         FIXTURE_TEST(help_is_an_array_of_lines),
     };
