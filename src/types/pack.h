@@ -65,9 +65,11 @@ MUST_USE struct pack *pack_prepend(struct pack *pack, struct bytes text);
 MUST_USE struct pack *pack_replace(struct pack *pack, pack_position at, struct bytes text);
 
 /* Removes `count` entries from `at` on, fewer when the end comes first. What stood behind them then
- * stands at `at` (which is PACK_END's place when nothing did: ask pack_at or compare with
- * pack_end). */
+ * stands at `at`; ask pack_here, for nothing may. */
 MUST_USE struct pack *pack_remove(struct pack *pack, pack_position at, uint32_t count);
+
+/* The position after a removal: PACK_END when no entry is left there. */
+pack_position pack_here(const struct pack *pack, pack_position at);
 
 /* Moves the entries from `at` on to a new pack, which is returned. */
 MUST_USE struct pack *pack_split(struct pack **pack, pack_position at);
