@@ -153,6 +153,27 @@ static struct object *settle_expired(struct call *c, struct object *object)
     return object;
 }
 
+/* What died inside a value is removed by this run, too, so no command ever sees it. */
+static struct object *settle_elements(struct call *c, struct object *object)
+{
+    while (object != NULL && object->state == OBJECT_LOADED &&
+           object->encoding == ENCODING_VALUE) {
+        int64_t due_ms = value_due_ms(object_pointer(object));
+        if (due_ms == 0 || due_ms > c->now_ms)
+            break;
+        struct bytes key = object_key(object);
+        c->env->notify(c, 'h', "hexpired", key);
+        uint64_t order = object->order;
+        struct buf name = {0};
+        buf_append(&name, key);
+        hot_expire_elements(c->hot, c->keyspace, object, c->now_ms);
+        object = table_find(&c->keyspace->table, order, buf_bytes(&name));
+        buf_free(&name);
+        forget_found(c);
+    }
+    return object;
+}
+
 /* False when it is cold. */
 static bool look_up(struct call *c, struct bytes key, bool needs_value, uint64_t order,
                     struct object **object)
@@ -179,7 +200,7 @@ bool call_probe(struct call *c, struct bytes key, bool needs_value, uint64_t *or
     *order = hot_order(c->hot, slot_of_key(key), key);
     if (!look_up(c, key, needs_value, *order, object))
         return false;
-    *object = settle_expired(c, *object);
+    *object = settle_elements(c, settle_expired(c, *object));
     remember(c, key, *order, needs_value, *object);
     return true;
 }

@@ -268,6 +268,11 @@ struct elements *elements_new(uint64_t seed)
     return elements;
 }
 
+struct elements *elements_twin(const struct elements *elements)
+{
+    return elements_new(elements->seed);
+}
+
 /* The next segment: *at is its first entry in the directory, and moves behind its last. */
 static struct segment *next_segment(const struct elements *elements, size_t *at)
 {

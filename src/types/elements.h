@@ -53,6 +53,8 @@ struct elements;
 
 /* seed: the same on every node and for ever, or cursors would not survive. */
 struct elements *elements_new(uint64_t seed);
+/* An empty table with the seed of another. */
+struct elements *elements_twin(const struct elements *elements);
 void elements_free(struct elements *elements); /* and all elements; NULL is legal */
 
 uint64_t elements_count(const struct elements *elements);

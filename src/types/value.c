@@ -129,7 +129,7 @@ bool value_decode_name(struct bytes element, struct bytes row_value, uint8_t *pr
 /* ---- types ---- */
 
 static const struct type *const TYPES[TYPE_COUNT] = {
-    [TYPE_NONE] = NULL,
+    [TYPE_HASH] = &hash_type,
 };
 
 const struct type *type_of(uint8_t object_type)
