@@ -156,8 +156,7 @@ static struct object *settle_expired(struct call *c, struct object *object)
 /* What died inside a value is removed by this run, too, so no command ever sees it. */
 static struct object *settle_elements(struct call *c, struct object *object)
 {
-    while (object != NULL && object->state == OBJECT_LOADED &&
-           object->encoding == ENCODING_VALUE) {
+    while (object != NULL && object->state == OBJECT_LOADED && object->encoding == ENCODING_VALUE) {
         int64_t due_ms = value_due_ms(object_pointer(object));
         if (due_ms == 0 || due_ms > c->now_ms)
             break;

@@ -163,6 +163,7 @@ struct command {
 /* A family's table: rows ending with name NULL. */
 extern const struct command string_commands[];
 extern const struct command generic_commands[];
+extern const struct command set_commands[];
 extern const struct command hash_commands[];
 extern const struct command introspection_commands[];
 

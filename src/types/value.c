@@ -58,6 +58,11 @@ void value_put_row(struct buf *rows, uint64_t object_id, struct bytes element, s
     append_row(rows, ROW_PUT, object_id, element, value);
 }
 
+struct edit edit_detached(enum object_type type, const struct type_env *env)
+{
+    return (struct edit){.value = type_of((uint8_t)type)->create(env), .env = env};
+}
+
 void edit_put(struct edit *edit, struct bytes element, struct bytes value)
 {
     if (edit->rows != NULL)
@@ -129,6 +134,7 @@ bool value_decode_name(struct bytes element, struct bytes row_value, uint8_t *pr
 /* ---- types ---- */
 
 static const struct type *const TYPES[TYPE_COUNT] = {
+    [TYPE_SET] = &set_type,
     [TYPE_HASH] = &hash_type,
 };
 

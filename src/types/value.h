@@ -63,6 +63,9 @@ struct edit {
     uint64_t order;
 };
 
+/* A new value that belongs to no key yet (results of SINTERSTORE, RESTORE): the caller's. */
+struct edit edit_detached(enum object_type type, const struct type_env *env);
+
 /* Element rows of a change; nothing when the value has none. element: at most VALUE_NAME_MAX bytes
  * after the object id. */
 void edit_put(struct edit *edit, struct bytes element, struct bytes value);

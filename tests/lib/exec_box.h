@@ -137,6 +137,7 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     box->now = (struct turn_time){.boot_us = 1000000, .wall_us = 1700000000000000};
     box->table = command_table_new();
     command_table_add(box->table, string_commands);
+    command_table_add(box->table, set_commands);
     command_table_add(box->table, hash_commands);
     command_table_add(box->table, generic_commands);
     command_table_add(box->table, exec_keys_commands);
