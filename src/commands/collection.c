@@ -1,5 +1,7 @@
 #include "commands/collection.h"
 
+#include <math.h>
+
 #include "base/glob.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -90,6 +92,51 @@ bool collection_random_count(struct call *c, int position, bool is_doubled, int6
         return true;
     call_error(c, "ERR value is out of range");
     return false;
+}
+
+bool collection_timeout(struct call *c, int position, int64_t *timeout_ms)
+{
+    long double seconds;
+    if (!number_parse_long_double(c->argv[position], &seconds)) {
+        call_error(c, "ERR timeout is not a float or out of range");
+        return false;
+    }
+    if (seconds < 0) {
+        call_error(c, "ERR timeout is negative");
+        return false;
+    }
+    if (seconds * 1000 > (long double)(INT64_MAX / 2000)) {
+        call_error(c, "ERR timeout is out of range");
+        return false;
+    }
+    *timeout_ms = (int64_t)ceill(seconds * 1000);
+    return true;
+}
+
+bool collection_mpop(struct call *c, int numkeys_at, const char *const ends[2], int *which,
+                     struct collection_mpop *mpop)
+{
+    int64_t count;
+    bool has_count = false;
+    mpop->elements = 1;
+    if (!call_int_range(c, numkeys_at, 1, INT32_MAX, &count,
+                        "ERR numkeys should be greater than 0"))
+        return false;
+    int end_at = numkeys_at + (int)(count < c->argc ? count : c->argc) + 1;
+    *which = call_is_word(c, end_at, ends[0]) ? 0 : call_is_word(c, end_at, ends[1]) ? 1 : -1;
+    mpop->first = numkeys_at + 1;
+    mpop->count = (int)count;
+    bool is_good = *which >= 0;
+    for (int at = end_at + 1; is_good && at < c->argc; at += 2) {
+        is_good = !has_count && at + 1 < c->argc && call_is_word(c, at, "count");
+        has_count = true;
+        if (is_good && !call_int_range(c, at + 1, 1, INT64_MAX, &mpop->elements,
+                                       "ERR count should be greater than 0"))
+            return false;
+    }
+    if (!is_good)
+        call_error_syntax(c);
+    return is_good;
 }
 
 /* ---- choosing ---- */

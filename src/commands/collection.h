@@ -29,6 +29,18 @@ void collection_scan_empty(struct call *c); /* the reply of a key that is not th
 /* A count that may be negative and doubled: HRANDFIELD, ZRANDMEMBER, SRANDMEMBER. */
 bool collection_random_count(struct call *c, int position, bool is_doubled, int64_t *count);
 
+/* A timeout in seconds, rounded up to milliseconds; 0: for ever. */
+bool collection_timeout(struct call *c, int position, int64_t *timeout_ms);
+
+/* numkeys key [key ...] END [COUNT count], as LMPOP and ZMPOP have it; ends: the two words. */
+struct collection_mpop {
+    int first, count; /* arguments that are keys */
+    int64_t elements;
+};
+
+bool collection_mpop(struct call *c, int numkeys_at, const char *const ends[2], int *which,
+                     struct collection_mpop *mpop);
+
 /* Addresses seen: choosing different elements of a large collection by drawing again. */
 struct seen {
     uintptr_t *slots;

@@ -295,6 +295,7 @@ static void open_table(struct node *node)
     node->table = command_table_new();
     command_table_add(node->table, string_commands);
     command_table_add(node->table, set_commands);
+    command_table_add(node->table, zset_commands);
     command_table_add(node->table, hash_commands);
     command_table_add(node->table, generic_commands);
     command_table_add(node->table, introspection_commands);

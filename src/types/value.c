@@ -135,6 +135,7 @@ bool value_decode_name(struct bytes element, struct bytes row_value, uint8_t *pr
 
 static const struct type *const TYPES[TYPE_COUNT] = {
     [TYPE_SET] = &set_type,
+    [TYPE_ZSET] = &zset_type,
     [TYPE_HASH] = &hash_type,
 };
 
