@@ -165,6 +165,7 @@ extern const struct command string_commands[];
 extern const struct command generic_commands[];
 extern const struct command set_commands[];
 extern const struct command zset_commands[];
+extern const struct command list_commands[];
 extern const struct command hash_commands[];
 extern const struct command introspection_commands[];
 
