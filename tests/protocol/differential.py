@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Random commands to redis-server and to Quoin: the replies must be equal.
 
-    differential.py [--commands N] [--seed S] [--case K]
+    differential.py [--commands N] [--seed S] [--case K] [--family NAME ...]
 
 Commands come in cases of a few hundred, each from empty servers over three connections: right and
 wrong arities and options, numbers at their edges, binary and empty strings, expiries with margins
 of many minutes, MULTI blocks and watches, several databases. A difference is shrunk to the
 shortest sequence that still shows it, and a line is printed that replays its case.
+
+Commands on strings and keys are made here; those of other families by the files in families/, of
+which each case draws a few, so that they meet often on the same keys.
 
 Where Quoin follows a release after Debian's 7.0 the difference is listed in KNOWN, each with a
 golden case that proves it exists; a difference that no longer exists fails too.
@@ -22,6 +25,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
+import families  # noqa: E402
 from quoin import OPTIONS_REST, Server, shorten  # noqa: E402
 from resp import ConnectionClosed, Error, encode, to_bytes, typed  # noqa: E402
 
@@ -30,7 +34,6 @@ CONNECTIONS = 3
 BATCH = 40
 # The servers are asked one after the other; on a busy machine that takes a while.
 CLOCK_SLACK = {"ttl": 60, "pttl": 60000, "expiretime": 60, "pexpiretime": 60000}
-UNORDERED = {"keys"}
 UNSPECIFIC = b"ERR unknown subcommand or wrong number of arguments"
 ENCODINGS = (b"int", b"embstr", b"raw")
 MAX, MIN = 9223372036854775807, -9223372036854775808
@@ -61,8 +64,17 @@ PATTERNS = ["*", "?", "k*", "[a-c]", "key:?", "*[12]", "", "\\*", "[^a]", "{t}*"
 class Draw:
     """One case's commands, from its seed alone."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, only=()):
+        """only: names of the families that may be drawn, as on the command line; empty: all."""
         self.random = random.Random(seed)
+        self.makers = self.makers_of_families(only)
+
+    def makers_of_families(self, only):
+        if only:
+            chosen = [family for family in FAMILIES if family.name in only]
+        else:
+            chosen = self.random.sample(FAMILIES, min(len(FAMILIES), self.random.randint(0, 3)))
+        return [maker for family in chosen for maker in family.makers]
 
     def one(self, choices):
         return self.random.choice(choices)
@@ -133,7 +145,8 @@ class Draw:
         return chosen
 
     def command(self):
-        maker = self.one(MAKERS)
+        of_family = self.makers and self.chance(0.6)
+        maker = self.one(self.makers if of_family else MAKERS)
         words = maker(self)
         return self.spoil(words) if self.chance(0.04) else words
 
@@ -244,6 +257,9 @@ MAKERS = [
 ]
 
 
+FAMILIES = families.load()
+
+
 def run_steps(server, steps):
     """Replies of all steps from an empty server."""
     clients = [server.client() for _ in range(CONNECTIONS)]
@@ -273,18 +289,26 @@ def state_of(client):
     for number in range(16):
         client("SELECT", number)
         keys = sorted(client("KEYS", "*"))
-        values = client.pipeline(*[("GET", key) for key in keys])
+        types = client.pipeline(*[("TYPE", key) for key in keys])
+        values = [value_of(client, kind.decode(), key) for kind, key in zip(types, keys)]
         ttls = client.pipeline(*[("TTL", key) for key in keys])
-        found.append([number, keys, values, [int(ttl > 0) for ttl in ttls]])
+        found.append([number, keys, types, values, [int(ttl > 0) for ttl in ttls]])
     return found
 
 
+def value_of(client, kind, key):
+    for family in FAMILIES:
+        if kind in family.readers:
+            return family.readers[kind](client, key)
+    return client("GET", key)
+
+
 def alike(words, left, right):
-    name = str(words[0]).lower()
+    name = to_bytes(words[0]).decode("latin-1").lower()
     if name in CLOCK_SLACK and isinstance(left, int) and isinstance(right, int):
         return (left < 0) == (right < 0) and abs(left - right) <= CLOCK_SLACK[name]
-    if name in UNORDERED and isinstance(left, list) and isinstance(right, list):
-        return sorted(left) == sorted(right)
+    if name == "keys":
+        return families.unordered(words, left, right)
     if name == "scan" and isinstance(left, list) and isinstance(right, list):
         return left[0] == right[0] and sorted(left[1]) == sorted(right[1])
     if name == "object":
@@ -295,6 +319,9 @@ def alike(words, left, right):
         return True
     if name == "hello" and isinstance(left, list):
         return isinstance(right, list) and len(left) == len(right)
+    for family in FAMILIES:
+        if name in family.alike:
+            return family.alike[name](words, left, right)
     return typed(left) == typed(right)
 
 
@@ -397,15 +424,20 @@ def run_cases(pair, options):
     """None, or the description of the first difference."""
     cases = range((options.commands + CASE_COMMANDS - 1) // CASE_COMMANDS)
     for case in [options.case] if options.case is not None else cases:
-        steps = Draw(f"{options.seed}:{case}").case(CASE_COMMANDS)
+        steps = Draw(f"{options.seed}:{case}", options.family).case(CASE_COMMANDS)
         found = pair.difference(steps)
         if found:
             shortest = pair.shrink(steps[:found[0] + 1])
             # What differs once may depend on a moment that has passed.
             again = pair.difference(shortest)
             steps, found = (shortest, again) if again else (steps, found)
-            return show(steps, *found, f"{sys.argv[0]} --seed {options.seed} --case {case}")
+            return show(steps, *found, replay_line(options, case))
     return None
+
+
+def replay_line(options, case):
+    words = "".join(f" --family {name}" for name in options.family)
+    return f"{sys.argv[0]} --seed {options.seed} --case {case}{words}"
 
 
 def main():
@@ -413,10 +445,14 @@ def main():
     parser.add_argument("--commands", type=int, default=50000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="this case only")
+    parser.add_argument("--family", action="append", default=[],
+                        choices=[family.name for family in FAMILIES],
+                        help="of the families only these, in every case")
     parser.add_argument("--with-itself", action="store_true",
                         help="redis-server against a second redis-server: must find nothing")
     options = parser.parse_args(OPTIONS_REST)
-    print(f"1..{1 + len(KNOWN)}")
+    known = KNOWN + [row for family in FAMILIES for row in family.known]
+    print(f"1..{1 + len(known)}")
     failures = 0
     with Server(target="redis") as redis, \
             Server(target="redis" if options.with_itself else "quoin", appendfsync="no") as quoin:
@@ -426,7 +462,7 @@ def main():
         if difference:
             print(difference)
             failures += 1
-        for number, (requests, of_redis, of_quoin, why) in enumerate(KNOWN, 2):
+        for number, (requests, of_redis, of_quoin, why) in enumerate(known, 2):
             good = known_difference_exists(redis, quoin, requests, of_redis, of_quoin)
             failures += not good
             print(f"{'ok' if good else 'not ok'} {number} - differential_known: {requests}: {why}")
