@@ -362,8 +362,9 @@ bool call_edit(struct call *c, struct bytes key, enum object_type type, struct e
         call_error_wrong_type(c);
         return false;
     }
-    if (c->changes == 0 && !reserve_arguments(c))
+    if (!c->has_reserved && !reserve_arguments(c))
         return false;
+    c->has_reserved = true;
     hot_edit_begin(c->hot, object, type, edit);
     edit->order = order;
     return true;
@@ -442,9 +443,9 @@ void call_rename(struct call *c, struct bytes from, struct bytes to)
 
 bool call_block(struct call *c, int64_t timeout_ms, struct bytes state)
 {
-    ASSERT(timeout_ms >= 0 && !c->has_failed && c->changes == 0);
     if (c->is_timed_out || c->in_transaction || c->block_state_out == NULL)
         return false;
+    ASSERT(timeout_ms >= 0 && !c->has_failed && c->changes == 0);
     c->blocks = true;
     c->block_timeout_ms = timeout_ms;
     if (state.data != c->block_state_out->data || state.size == 0) {

@@ -70,8 +70,9 @@ struct call {
     struct keyspace *keyspace; /* of the database */
     struct client *client;     /* the home's; only home commands know what it is */
     struct call_env *env;      /* what waits and what spans shards; exec/ */
-    uint64_t gate; /* newest unapplied change the reply depends on: position, see hot.h */
-    bool blocks;   /* call_block said true */
+    uint64_t gate;     /* newest unapplied change the reply depends on: position, see hot.h */
+    bool has_reserved; /* call_edit has seen to the size of the arguments */
+    bool blocks;       /* call_block said true */
     int64_t block_timeout_ms;
     struct buf *block_state_out; /* NULL: it may not block */
     struct call_found found[CALL_FOUND_MAX];

@@ -189,7 +189,7 @@ void list_blmpop(struct call *c)
     struct collection_mpop mpop;
     int64_t timeout_ms;
     int side;
-    if (!collection_timeout(c, 1, &timeout_ms) || !collection_mpop(c, 2, SIDES, &side, &mpop))
+    if (!collection_mpop(c, 2, SIDES, &side, &mpop) || !collection_timeout(c, 1, &timeout_ms))
         return;
     if (!pop_from_first(c, &mpop, side == 0) && !call_block(c, timeout_ms, bytes_of(NULL, 0)))
         reply_null_array(&c->reply);
@@ -273,7 +273,11 @@ static void move_or_wait(struct call *c, struct move how, int timeout_at)
     int64_t timeout_ms;
     if (!collection_timeout(c, timeout_at, &timeout_ms))
         return;
-    if (!try_move(c, how) && !call_block(c, timeout_ms, bytes_of(NULL, 0)))
+    if (try_move(c, how) || call_block(c, timeout_ms, bytes_of(NULL, 0)))
+        return;
+    if (c->is_timed_out) /* Redis has one reply for all that waited in vain */
+        reply_null_array(&c->reply);
+    else
         reply_null(&c->reply);
 }
 

@@ -158,7 +158,7 @@ void zset_bzmpop(struct call *c)
 {
     struct zmpop zmpop;
     int64_t timeout_ms;
-    if (!collection_timeout(c, 1, &timeout_ms) || !parse_zmpop(c, 2, &zmpop))
+    if (!parse_zmpop(c, 2, &zmpop) || !collection_timeout(c, 1, &timeout_ms))
         return;
     if (!pop_from_first(c, &zmpop) && !call_block(c, timeout_ms, bytes_of(NULL, 0)))
         reply_null_array(&c->reply);

@@ -157,7 +157,7 @@ struct form {
 struct zrange {
     struct zset_range range;
     enum zset_range_kind kind;
-    bool is_reverse, with_scores, has_limit;
+    bool is_reverse, with_scores, has_limit, has_kind, has_rev;
     int64_t offset, limit;
 };
 
@@ -171,12 +171,14 @@ static bool parse_option(struct call *c, const struct form *form, int *at, struc
         if (!call_int(c, *at + 1, &zrange->offset) || !call_int(c, *at + 2, &zrange->limit))
             return false;
         *at += 2;
-    } else if (form->takes_kind && call_is_word(c, *at, "rev")) {
-        zrange->is_reverse = true;
-    } else if (form->takes_kind && call_is_word(c, *at, "bylex")) {
+    } else if (form->takes_kind && !zrange->has_rev && call_is_word(c, *at, "rev")) {
+        zrange->is_reverse = zrange->has_rev = true;
+    } else if (form->takes_kind && !zrange->has_kind && call_is_word(c, *at, "bylex")) {
         zrange->kind = ZSET_BY_LEX;
-    } else if (form->takes_kind && call_is_word(c, *at, "byscore")) {
+        zrange->has_kind = true;
+    } else if (form->takes_kind && !zrange->has_kind && call_is_word(c, *at, "byscore")) {
         zrange->kind = ZSET_BY_SCORE;
+        zrange->has_kind = true;
     } else {
         call_error_syntax(c);
         return false;
@@ -193,7 +195,9 @@ static bool parse_zrange(struct call *c, const struct form *form, struct zrange 
         if (!parse_option(c, form, &at, zrange))
             return false;
     }
-    if (zrange->has_limit && zrange->kind == ZSET_BY_RANK) {
+    /* A limit of -1 is none, whatever the offset; so does Redis take it. */
+    zrange->has_limit = zrange->has_limit && zrange->kind != ZSET_BY_RANK;
+    if (zrange->limit != -1 && zrange->kind == ZSET_BY_RANK) {
         call_error(c, "ERR syntax error, LIMIT is only supported in combination with either "
                       "BYSCORE or BYLEX");
         return false;

@@ -159,6 +159,7 @@ static void run_queued(struct run *run, const struct queued *queued)
     c->command = queued->command;
     c->keyspace = c->hot->databases[c->database];
     c->found_count = 0;
+    c->has_reserved = c->has_failed = false;
     c->random = prng_next(&run->exec->prng);
     c->env->context = run;
     call_run(c);

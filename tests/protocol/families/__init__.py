@@ -30,7 +30,7 @@ def load():
     found = []
     for file in sorted(os.listdir(os.path.dirname(os.path.abspath(__file__)))):
         name, suffix = os.path.splitext(file)
-        if suffix == ".py" and name != "__init__":
+        if suffix == ".py" and not name.startswith("_"):
             module = importlib.import_module(f"families.{name}")
             parts = [getattr(module, part, default) for part, default in
                      (("MAKERS", []), ("READERS", {}), ("ALIKE", {}), ("KNOWN", []))]
