@@ -1,6 +1,5 @@
 /* Fields that die: HEXPIRE and its kin as Redis 7.4 has them, HGETEX, HSETEX, HGETDEL as 8.0.
  * Fields whose time is over are gone before a command here runs (commands/call.c). */
-#include "base/mem.h"
 #include "commands/call.h"
 #include "commands/expire_time.h"
 #include "commands/hash_commands.h"

@@ -138,14 +138,19 @@ void list_linsert(struct call *c)
     reply_int(&c->reply, count);
 }
 
+/* Without the overflow that the lowest number has. */
+static uint64_t magnitude(int64_t value)
+{
+    return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
 void list_lrem(struct call *c)
 {
     int64_t count;
     struct edit edit;
-    if (!call_int_range(c, 2, -INT64_MAX, INT64_MAX, &count, NULL) ||
-        !call_edit(c, c->argv[1], TYPE_LIST, &edit))
+    if (!call_int(c, 2, &count) || !call_edit(c, c->argv[1], TYPE_LIST, &edit))
         return;
-    uint64_t most = count == 0 ? UINT64_MAX : (uint64_t)(count < 0 ? -count : count);
+    uint64_t most = count == 0 ? UINT64_MAX : magnitude(count);
     uint64_t removed = list_remove_equal(&edit, c->argv[3], most, count < 0);
     if (removed > 0)
         call_notify(c, 'l', "lrem", c->argv[1]);
@@ -185,7 +190,7 @@ static bool parse_lpos(struct call *c, struct lpos *lpos)
     for (int at = 3; at < c->argc; at += 2) {
         bool has_value = at + 1 < c->argc;
         if (has_value && call_is_word(c, at, "rank")) {
-            if (!call_int_range(c, at + 1, -INT64_MAX, INT64_MAX, &lpos->rank, NULL))
+            if (!call_int(c, at + 1, &lpos->rank))
                 return false;
             if (lpos->rank == 0) {
                 call_error(c, "ERR RANK can't be zero: use 1 to start from the first match, 2 from "
@@ -213,7 +218,7 @@ static bool parse_lpos(struct call *c, struct lpos *lpos)
 static uint64_t reply_matches(struct call *c, const struct value *list, const struct lpos *lpos)
 {
     bool is_reverse = lpos->rank < 0;
-    uint64_t skipped = (uint64_t)(is_reverse ? -lpos->rank : lpos->rank) - 1;
+    uint64_t skipped = magnitude(lpos->rank) - 1;
     uint64_t wanted = lpos->count == 0 ? UINT64_MAX : (uint64_t)lpos->count, found = 0;
     struct list_walk walk = list_walk(list, is_reverse ? list->count - 1 : 0, is_reverse);
     struct list_item item;

@@ -1,7 +1,7 @@
 /* ZPOPMIN, ZPOPMAX, ZMPOP and the forms that wait. */
 #include "commands/collection.h"
 #include "commands/zset_commands.h"
-#include "commands/zset_range.h"
+#include "types/zset.h"
 
 static void notify_pop(struct call *c, bool is_max, struct bytes key)
 {

@@ -1,6 +1,7 @@
 #include "types/list_nodes.h"
 
 #include "base/mem.h"
+#include "types/list.h"
 
 enum {
     SAFE_SIZE = 8192, /* of a node whose limit is a number of elements */

@@ -5,8 +5,8 @@
  * alone; one where something was inserted or removed in the middle keeps them all. */
 #pragma once
 
-#include "types/list.h"
 #include "types/pack.h"
+#include "types/value.h"
 
 struct list_node {
     struct list_node *prev, *next;

@@ -134,10 +134,8 @@ bool value_decode_name(struct bytes element, struct bytes row_value, uint8_t *pr
 /* ---- types ---- */
 
 static const struct type *const TYPES[TYPE_COUNT] = {
-    [TYPE_LIST] = &list_type,
-    [TYPE_SET] = &set_type,
-    [TYPE_ZSET] = &zset_type,
-    [TYPE_HASH] = &hash_type,
+    [TYPE_LIST] = &list_type, [TYPE_SET] = &set_type,       [TYPE_ZSET] = &zset_type,
+    [TYPE_HASH] = &hash_type, [TYPE_STREAM] = &stream_type,
 };
 
 const struct type *type_of(uint8_t object_type)

@@ -140,6 +140,7 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     command_table_add(box->table, set_commands);
     command_table_add(box->table, zset_commands);
     command_table_add(box->table, list_commands);
+    command_table_add(box->table, stream_commands);
     command_table_add(box->table, hash_commands);
     command_table_add(box->table, generic_commands);
     command_table_add(box->table, exec_keys_commands);

@@ -38,7 +38,8 @@ UNSPECIFIC = b"ERR unknown subcommand or wrong number of arguments"
 # 7.2 has listpacks where 7.0 has tables and quicklists; the families compare what must be equal.
 ENCODINGS = ({b"int", b"embstr", b"raw"}, {b"listpack", b"hashtable", b"quicklist"})
 MAX, MIN = 9223372036854775807, -9223372036854775808
-BY_CHANCE = {"SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"}
+# Without their count the outcome would depend on chance; 7.0 has another arity for the last two.
+UNSPOILED = {"SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER", "ZRANK", "ZREVRANK"}
 
 # What differs on purpose: (requests, last reply of redis-server 7.0, of Quoin, why).
 KNOWN = [
@@ -154,8 +155,8 @@ class Draw:
 
     def spoil(self, words):
         words = list(words)
-        if str(words[0]).upper() in BY_CHANCE:
-            return words  # it could lose the count that makes its outcome known
+        if str(words[0]).upper() in UNSPOILED:
+            return words
         how = self.random.randrange(4)
         if how == 0 and len(words) > 1:
             words.pop(self.random.randrange(1, len(words)))

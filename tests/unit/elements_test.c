@@ -27,8 +27,8 @@ struct world {
 
 static struct bytes name_of(uint64_t number, char *text)
 {
-    return bytes_of(text,
-                    (size_t)sprintf(text, "member:%llu", (unsigned long long)number)); // NOLINT
+    return bytes_of(
+        text, (size_t)snprintf(text, 32, "member:%llu", (unsigned long long)number)); // NOLINT
 }
 
 static uint64_t number_of(const struct element *element)

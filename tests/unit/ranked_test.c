@@ -115,6 +115,14 @@ static void rebuild(struct world *world)
     free(copy);
 }
 
+static void drop_one(struct world *world)
+{
+    bool is_end = prng_below(&world->prng, 3) == 0;
+    drop(world, is_end ? 0 : (uint32_t)prng_below(&world->prng, world->count));
+    if (world->count % 64 == 0)
+        check_bounds(world);
+}
+
 static void a_tree_of_any_size_is_the_sorted_array(void **state)
 {
     (void)state;
@@ -127,12 +135,8 @@ static void a_tree_of_any_size_is_the_sorted_array(void **state)
         for (size_t i = 0; i < COUNT_OF(TARGETS); i++) {
             while (world->count < TARGETS[i])
                 insert(world);
-            while (world->count > TARGETS[i]) {
-                bool is_end = prng_below(&world->prng, 3) == 0;
-                drop(world, is_end ? 0 : (uint32_t)prng_below(&world->prng, world->count));
-                if (world->count % 64 == 0)
-                    check_bounds(world);
-            }
+            while (world->count > TARGETS[i])
+                drop_one(world);
             check_walks(world);
             if (i % 3 == 2)
                 rebuild(world);

@@ -1,5 +1,6 @@
-"""Lists, and the forms that wait, inside and outside of MULTI, with an element there or not at all."""
+"""Lists, and the forms that wait, in and outside of MULTI, with an element there or not at all."""
 
+from families import timeouts
 from families._draw import count, index, many, member
 
 
@@ -44,3 +45,5 @@ MAKERS = [
 ]
 
 READERS = {"list": read}
+
+ALIKE = {name: timeouts for name in ("blpop", "brpop", "blmove", "brpoplpush", "blmpop")}
