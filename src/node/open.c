@@ -298,6 +298,8 @@ static void open_table(struct node *node)
     command_table_add(node->table, zset_commands);
     command_table_add(node->table, list_commands);
     command_table_add(node->table, stream_commands);
+    command_table_add(node->table, bitmap_commands);
+    command_table_add(node->table, geo_commands);
     command_table_add(node->table, hash_commands);
     command_table_add(node->table, generic_commands);
     command_table_add(node->table, introspection_commands);

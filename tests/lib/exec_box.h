@@ -141,6 +141,8 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     command_table_add(box->table, zset_commands);
     command_table_add(box->table, list_commands);
     command_table_add(box->table, stream_commands);
+    command_table_add(box->table, bitmap_commands);
+    command_table_add(box->table, geo_commands);
     command_table_add(box->table, hash_commands);
     command_table_add(box->table, generic_commands);
     command_table_add(box->table, exec_keys_commands);
