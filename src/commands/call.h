@@ -40,6 +40,7 @@ struct call_env {
     void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
     void *context;            /* of a run that may wait; NULL: a plain one, which does not */
     uint64_t string_size_max; /* proto-max-bulk-len */
+    uint64_t hll_sparse_bytes_max;
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
 };
 

@@ -479,8 +479,6 @@ int64_t stream_read_up_to(const struct value *value, struct stream_id id)
         return 0;
     if (value->count == 0 && stream_id_compare(id, stream->last_id) < 1)
         return (int64_t)stream->entries_added;
-    if (stream_id_compare(id, none) != 0 && stream_id_compare(id, stream->max_deleted_id) < 0)
-        return STREAM_READ_NONE;
     int to_last = stream_id_compare(id, stream->last_id);
     if (to_last == 0)
         return (int64_t)stream->entries_added;

@@ -5,8 +5,9 @@
 
 Commands come in cases of a few hundred, each from empty servers over three connections: right and
 wrong arities and options, numbers at their edges, binary and empty strings, expiries with margins
-of many minutes, MULTI blocks and watches, several databases. A difference is shrunk to the
-shortest sequence that still shows it, and a line is printed that replays its case.
+of many minutes, MULTI blocks and watches, several databases, now and then everything out of memory
+and back (DEBUG RELOAD). A difference is shrunk to the shortest sequence that still shows it, and a
+line is printed that replays its case.
 
 Commands on strings and keys are made here; those of other families by the files in families/, of
 which each case draws a few, so that they meet often on the same keys.
@@ -173,7 +174,9 @@ class Draw:
         steps = []
         while len(steps) < count:
             connection = self.random.randrange(CONNECTIONS) if self.chance(0.15) else 0
-            if self.chance(0.03):
+            if self.chance(0.01):
+                steps.append((connection, ["DEBUG", "RELOAD"]))
+            elif self.chance(0.03):
                 steps += self.block(connection)
             else:
                 steps.append((connection, self.command()))
@@ -312,6 +315,8 @@ def alike(words, left, right):
     name = to_bytes(words[0]).decode("latin-1").lower()
     if name in CLOCK_SLACK and isinstance(left, int) and isinstance(right, int):
         return (left < 0) == (right < 0) and abs(left - right) <= CLOCK_SLACK[name]
+    if name == "debug":
+        return True  # what counts is that everything is there afterwards
     if name == "keys":
         return families.unordered(words, left, right)
     if name == "scan" and isinstance(left, list) and isinstance(right, list):

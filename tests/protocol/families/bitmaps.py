@@ -61,7 +61,7 @@ MAKERS = [
 
 
 def checked_first(_words, left, right):
-    """Since 7.2 arguments are looked at before the key, so that they are refused without one, too."""
+    """Since 7.2 arguments are looked at before the key, and refused without one, too."""
     if isinstance(left, Error) and isinstance(right, Error):
         return True
     return (isinstance(left, int) and isinstance(right, Error)) or same(left, right)
