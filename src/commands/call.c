@@ -96,10 +96,21 @@ void call_depend_on_all(struct call *c)
     depend_on(c, hot_gate_all(c->hot));
 }
 
+/* Only arguments keep their bytes: a name that a command composed may be another one at the same
+ * address a moment later. */
+static bool is_argument(const struct call *c, struct bytes key)
+{
+    for (int i = 1; i < c->argc && i <= CALL_REMEMBERED_ARGUMENTS; i++) {
+        if (c->argv[i].data == key.data && c->argv[i].size == key.size)
+            return true;
+    }
+    return false;
+}
+
 static void remember(struct call *c, struct bytes key, uint64_t order, bool has_value,
                      struct object *object)
 {
-    if (c->found_count == CALL_FOUND_MAX)
+    if (c->found_count == CALL_FOUND_MAX || !is_argument(c, key))
         return;
     c->found[c->found_count++] =
         (struct call_found){.key = key, .order = order, .has_value = has_value, .object = object};

@@ -22,7 +22,7 @@ struct client;
 struct call_env;
 struct command_table;
 
-enum { CALL_FOUND_MAX = 4 };
+enum { CALL_FOUND_MAX = 4, CALL_REMEMBERED_ARGUMENTS = 8 };
 
 /* A key that was looked up already: repeated look-ups of one argument cost nothing. */
 struct call_found {
@@ -41,6 +41,7 @@ struct call_env {
     void *context;            /* of a run that may wait; NULL: a plain one, which does not */
     uint64_t string_size_max; /* proto-max-bulk-len */
     uint64_t hll_sparse_bytes_max;
+    bool has_many_shards; /* a run sees the keys of one */
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
 };
 

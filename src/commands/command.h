@@ -170,6 +170,7 @@ extern const struct command stream_commands[];
 extern const struct command bitmap_commands[];
 extern const struct command geo_commands[];
 extern const struct command hll_commands[];
+extern const struct command generic_value_commands[];
 extern const struct command hash_commands[];
 extern const struct command introspection_commands[];
 

@@ -102,7 +102,8 @@ bool exec_new(struct exec **out, const struct exec_options *options, struct buf 
     exec->fibers = fiber_pool_new();
     exec->prng = prng_init(options->seed);
     exec->expires_actively = true;
-    exec->env = (struct call_env){.await_key = await_key, .notify = notify};
+    exec->env = (struct call_env){
+        .await_key = await_key, .notify = notify, .has_many_shards = options->shard_count > 1};
     list_init(&exec->ready);
     list_init(&exec->runs);
     list_init(&exec->finished);

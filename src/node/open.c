@@ -302,6 +302,7 @@ static void open_table(struct node *node)
     command_table_add(node->table, bitmap_commands);
     command_table_add(node->table, geo_commands);
     command_table_add(node->table, hll_commands);
+    command_table_add(node->table, generic_value_commands);
     command_table_add(node->table, hash_commands);
     command_table_add(node->table, generic_commands);
     command_table_add(node->table, introspection_commands);

@@ -145,6 +145,7 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     command_table_add(box->table, bitmap_commands);
     command_table_add(box->table, geo_commands);
     command_table_add(box->table, hll_commands);
+    command_table_add(box->table, generic_value_commands);
     command_table_add(box->table, hash_commands);
     command_table_add(box->table, generic_commands);
     command_table_add(box->table, exec_keys_commands);

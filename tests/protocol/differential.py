@@ -37,7 +37,7 @@ BATCH = 40
 CLOCK_SLACK = {"ttl": 60, "pttl": 60000, "expiretime": 60, "pexpiretime": 60000}
 UNSPECIFIC = b"ERR unknown subcommand or wrong number of arguments"
 # 7.2 has listpacks where 7.0 has tables and quicklists; the families compare what must be equal.
-ENCODINGS = ({b"int", b"embstr", b"raw"}, {b"listpack", b"hashtable", b"quicklist"})
+ENCODINGS = ({b"int", b"embstr", b"raw"}, {b"listpack", b"hashtable", b"quicklist", b"skiplist"})
 MAX, MIN = 9223372036854775807, -9223372036854775808
 # Without their count the outcome would depend on chance; 7.0 has another arity for the last two.
 UNSPOILED = {"SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER", "ZRANK", "ZREVRANK"}
@@ -368,6 +368,13 @@ def block_alike(queue, left, right):
 
 def first_difference(steps, left, right):
     """Index of the first reply that differs, or None; from len(steps) on: the state at the end."""
+    try:
+        return first_unlike(steps, left, right)
+    except families.Undefined:
+        return None
+
+
+def first_unlike(steps, left, right):
     for index, held in enumerate(in_blocks(steps, left)):
         words = steps[index][1]
         same = block_alike(held, left[index], right[index]) if held is not None \

@@ -61,7 +61,7 @@ static void numbers_that_no_leader_writes_are_refused(void **state)
 {
     (void)state;
     assert_false(decodes(TYPE_NONE, 0, 0, 0, 0));
-    assert_false(decodes(TYPE_STRING + 1, 0, 0, 0, 0));
+    assert_false(decodes(TYPE_COUNT, 0, 0, 0, 0));
     for (int flags = FLAG_EXPIRE + FLAG_OBJECT + 1; flags < 256; flags++)
         assert_false(decodes(TYPE_STRING, (uint8_t)flags, 1, 1, 5000));
     assert_false(decodes(TYPE_STRING, FLAG_EXPIRE, 0, 0, 0));

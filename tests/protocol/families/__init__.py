@@ -6,7 +6,8 @@
              does not depend on the server; all databases are read with it at the end of a case
     ALIKE    {command, lower case: function(words, left, right)}: whether the replies of
              redis-server and Quoin are the same; without one they must be equal to the byte.
-             The commands are asked one by one and inside MULTI
+             The commands are asked one by one and inside MULTI. It may raise Undefined where what
+             redis-server does is none of its promises: then the case ends there
     KNOWN    what differs on purpose: (requests, last reply of redis-server 7.0, of Quoin, why)
 
 All are optional. A reply that depends on chance (SPOP) makes what follows differ: such a command
@@ -23,6 +24,10 @@ from resp import Error, typed
 sys.dont_write_bytecode = True
 
 Family = namedtuple("Family", "name makers readers alike known")
+
+
+class Undefined(Exception):
+    """From here on the servers need not agree."""
 
 
 def load():

@@ -1,0 +1,419 @@
+/* DUMP and RESTORE. What is written are the plain forms, which every Redis reads; what is read are
+ * all that Redis 7.0 and 7.2 write. */
+#include "commands/dump.h"
+
+#include "base/endian.h"
+#include "base/number.h"
+#include "commands/call.h"
+#include "commands/generic_commands.h"
+#include "types/hash.h"
+#include "types/list.h"
+#include "types/set.h"
+#include "types/string.h"
+#include "types/zset.h"
+
+/* ---- writing ---- */
+
+static void dump_list(const struct value *list, struct buf *out)
+{
+    struct list_walk walk = list_walk(list, 0, false);
+    struct list_item item;
+    buf_append_u8(out, RDB_LIST);
+    rdb_put_size(out, list->count);
+    while (list_next(&walk, &item))
+        rdb_put_string(out, item.element);
+}
+
+static void dump_set(const struct value *set, struct buf *out)
+{
+    struct set_item item;
+    buf_append_u8(out, RDB_SET);
+    rdb_put_size(out, set->count);
+    for (uint64_t cursor = 0; set_next(set, &cursor, &item);)
+        rdb_put_string(out, item.member);
+}
+
+static void dump_zset(const struct value *zset, struct buf *out)
+{
+    struct zset_walk walk = zset_walk(zset, 0, zset->count, true);
+    struct zset_item item;
+    buf_append_u8(out, RDB_ZSET_2);
+    rdb_put_size(out, zset->count);
+    while (zset_next(&walk, &item)) {
+        rdb_put_string(out, item.member);
+        rdb_put_double(out, item.score);
+    }
+}
+
+/* Expiries of fields have no form in the versions that are written: they are lost, as in Redis 7.2.
+ */
+static void dump_hash(const struct value *hash, struct buf *out)
+{
+    struct hash_item item;
+    buf_append_u8(out, RDB_HASH);
+    rdb_put_size(out, hash->count);
+    for (uint64_t cursor = 0; hash_next(hash, &cursor, &item);) {
+        rdb_put_string(out, item.field);
+        rdb_put_string(out, item.value);
+    }
+}
+
+void dump_object(const struct object *object, struct buf *out)
+{
+    char scratch[STRING_INT_TEXT_MAX];
+    switch ((enum object_type)object->type) {
+    case TYPE_STRING:
+        buf_append_u8(out, RDB_STRING);
+        rdb_put_string(out, string_value(object, scratch));
+        return;
+    case TYPE_LIST:
+        dump_list(object_pointer(object), out);
+        return;
+    case TYPE_SET:
+        dump_set(object_pointer(object), out);
+        return;
+    case TYPE_ZSET:
+        dump_zset(object_pointer(object), out);
+        return;
+    case TYPE_HASH:
+        dump_hash(object_pointer(object), out);
+        return;
+    case TYPE_STREAM:
+        dump_stream(object_pointer(object), out);
+        return;
+    case TYPE_NONE:
+    case TYPE_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+void generic_dump(struct call *c)
+{
+    const struct object *object = call_find(c, c->argv[1]);
+    struct buf out = {0};
+    if (object == NULL) {
+        reply_null(&c->reply);
+        return;
+    }
+    dump_object(object, &out);
+    rdb_put_footer(&out);
+    reply_bulk(&c->reply, buf_bytes(&out));
+    buf_free(&out);
+}
+
+/* ---- reading ---- */
+
+/* Where the parts of a value come from: the payload itself, or a listpack inside it. */
+struct source {
+    struct bytes rest;
+    struct buf part; /* the last one read */
+    struct buf listpack;
+    bool is_listpack;
+    uint64_t left; /* parts still to come, of a payload */
+};
+
+static bool open_plain(struct source *source, uint64_t parts_per_item)
+{
+    uint64_t count;
+    if (!rdb_take_size(&source->rest, &count) || count == 0 || count > source->rest.size)
+        return false;
+    source->left = count * parts_per_item;
+    return true;
+}
+
+static bool open_listpack(struct source *source)
+{
+    struct bytes outer = source->rest;
+    source->is_listpack = true;
+    return rdb_take_string(&outer, &source->listpack) && outer.size == 0 &&
+           listpack_open(buf_bytes(&source->listpack), &source->rest);
+}
+
+static bool next_part(struct source *source)
+{
+    if (source->is_listpack)
+        return listpack_next(&source->rest, &source->part);
+    if (source->left == 0)
+        return false;
+    source->left--;
+    return rdb_take_string(&source->rest, &source->part);
+}
+
+/* Nothing is left over, and nothing was cut short. */
+static bool is_at_end(const struct source *source)
+{
+    return source->rest.size == 0 && source->left == 0;
+}
+
+static void source_free(struct source *source)
+{
+    buf_free(&source->part);
+    buf_free(&source->listpack);
+}
+
+static bool read_list(struct source *source, struct edit *edit)
+{
+    while (next_part(source))
+        list_push(edit, buf_bytes(&source->part), false);
+    return is_at_end(source);
+}
+
+static bool read_set(struct source *source, struct edit *edit)
+{
+    while (next_part(source)) {
+        if (!set_add(edit, buf_bytes(&source->part)))
+            return false;
+    }
+    return is_at_end(source);
+}
+
+static bool read_hash(struct source *source, struct edit *edit)
+{
+    struct buf field = {0};
+    bool is_good = true;
+    while (is_good && next_part(source)) {
+        buf_clear(&field);
+        buf_append(&field, buf_bytes(&source->part));
+        is_good =
+            next_part(source) && hash_put(edit, buf_bytes(&field), buf_bytes(&source->part), 0);
+    }
+    buf_free(&field);
+    return is_good && is_at_end(source);
+}
+
+static bool read_score(struct source *source, uint8_t type, double *score)
+{
+    if (type == RDB_ZSET_2)
+        return rdb_take_double(&source->rest, score);
+    if (type == RDB_ZSET)
+        return rdb_take_old_double(&source->rest, score);
+    return next_part(source) && number_parse_double(buf_bytes(&source->part), score);
+}
+
+static bool read_zset(struct source *source, uint8_t type, struct edit *edit)
+{
+    struct buf member = {0};
+    double score;
+    bool is_good = true;
+    while (is_good && next_part(source)) {
+        buf_clear(&member);
+        buf_append(&member, buf_bytes(&source->part));
+        is_good = read_score(source, type, &score) && zset_put(edit, buf_bytes(&member), score);
+    }
+    buf_free(&member);
+    return is_good && is_at_end(source);
+}
+
+/* encoding:le32 count:le32 integers, in a string */
+static bool read_intset(struct source *source, struct edit *edit)
+{
+    struct bytes set, head;
+    if (!rdb_take_string(&source->rest, &source->part) || source->rest.size != 0)
+        return false;
+    set = buf_bytes(&source->part);
+    if (!rdb_take_bytes(&set, 8, &head))
+        return false;
+    uint32_t width = get_le32(head.data), count = get_le32(head.data + 4);
+    if ((width != 2 && width != 4 && width != 8) || count == 0 || set.size != (size_t)count * width)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *at = set.data + (size_t)i * width;
+        int64_t value = width == 2   ? (int16_t)get_le16(at)
+                        : width == 4 ? (int32_t)get_le32(at)
+                                     : (int64_t)get_le64(at);
+        char text[NUMBER_INTEGER_SIZE_MAX];
+        if (!set_add(edit, bytes_of(text, number_format_i64(text, value))))
+            return false;
+    }
+    return true;
+}
+
+/* A number of nodes, each plain or a listpack. */
+static bool read_quicklist(struct source *source, struct edit *edit)
+{
+    enum { PLAIN = 1, PACKED = 2 };
+    uint64_t nodes, kind;
+    bool is_good = rdb_take_size(&source->rest, &nodes);
+    for (; is_good && nodes > 0; nodes--) {
+        struct bytes inner;
+        is_good = rdb_take_size(&source->rest, &kind) && (kind == PLAIN || kind == PACKED) &&
+                  rdb_take_string(&source->rest, &source->listpack);
+        if (is_good && kind == PLAIN)
+            list_push(edit, buf_bytes(&source->listpack), false);
+        if (!is_good || kind == PLAIN)
+            continue;
+        is_good = listpack_open(buf_bytes(&source->listpack), &inner);
+        while (is_good && listpack_next(&inner, &source->part))
+            list_push(edit, buf_bytes(&source->part), false);
+        is_good = is_good && inner.size == 0;
+    }
+    return is_good && source->rest.size == 0;
+}
+
+static enum object_type object_type_of(uint8_t type)
+{
+    switch (type) {
+    case RDB_LIST:
+    case RDB_LIST_QUICKLIST_2:
+        return TYPE_LIST;
+    case RDB_SET:
+    case RDB_SET_INTSET:
+    case RDB_SET_LISTPACK:
+        return TYPE_SET;
+    case RDB_ZSET:
+    case RDB_ZSET_2:
+    case RDB_ZSET_LISTPACK:
+        return TYPE_ZSET;
+    case RDB_HASH:
+    case RDB_HASH_LISTPACK:
+        return TYPE_HASH;
+    default:
+        return TYPE_NONE;
+    }
+}
+
+static bool read_value(struct source *source, uint8_t type, struct edit *edit)
+{
+    switch (type) {
+    case RDB_LIST:
+        return open_plain(source, 1) && read_list(source, edit);
+    case RDB_SET:
+        return open_plain(source, 1) && read_set(source, edit);
+    case RDB_SET_LISTPACK:
+        return open_listpack(source) && read_set(source, edit);
+    case RDB_SET_INTSET:
+        return read_intset(source, edit);
+    case RDB_HASH:
+        return open_plain(source, 2) && read_hash(source, edit);
+    case RDB_HASH_LISTPACK:
+        return open_listpack(source) && read_hash(source, edit);
+    case RDB_ZSET:
+    case RDB_ZSET_2:
+        return open_plain(source, 1) && read_zset(source, type, edit);
+    case RDB_ZSET_LISTPACK:
+        return open_listpack(source) && read_zset(source, type, edit);
+    case RDB_LIST_QUICKLIST_2:
+        return read_quicklist(source, edit);
+    default:
+        return false;
+    }
+}
+
+struct value *restore_value(uint8_t type, struct bytes rest, const struct type_env *env)
+{
+    enum object_type object_type = object_type_of(type);
+    if (object_type == TYPE_NONE)
+        return restore_stream(type, rest, env);
+    struct source source = {.rest = rest};
+    struct edit edit = edit_detached(object_type, env);
+    bool is_good = read_value(&source, type, &edit) && edit.value->count > 0;
+    source_free(&source);
+    if (is_good)
+        return edit.value;
+    value_free(edit.value);
+    return NULL;
+}
+
+/* ---- RESTORE ---- */
+
+struct restore {
+    bool replaces, is_absolute;
+    int64_t ttl_ms;
+};
+
+static bool parse_options(struct call *c, struct restore *restore)
+{
+    int64_t ignored;
+    int idle_at = 0, freq_at = 0; /* hints for an eviction that is not ours; one of them at most */
+    *restore = (struct restore){0};
+    for (int at = 4; at < c->argc; at++) {
+        bool has_more = at + 1 < c->argc;
+        if (call_is_word(c, at, "replace")) {
+            restore->replaces = true;
+        } else if (call_is_word(c, at, "absttl")) {
+            restore->is_absolute = true;
+        } else if (call_is_word(c, at, "idletime") && has_more && freq_at == 0) {
+            idle_at = at;
+            if (!call_int(c, ++at, &ignored))
+                return false;
+            if (ignored < 0) {
+                call_error(c, "ERR Invalid IDLETIME value, must be >= 0");
+                return false;
+            }
+        } else if (call_is_word(c, at, "freq") && has_more && idle_at == 0) {
+            freq_at = at;
+            if (!call_int(c, ++at, &ignored))
+                return false;
+            if (ignored < 0 || ignored > 255) {
+                call_error(c, "ERR Invalid FREQ value, must be >= 0 and <= 255");
+                return false;
+            }
+        } else {
+            call_error_syntax(c);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_restore(struct call *c, struct restore *restore)
+{
+    if (!parse_options(c, restore))
+        return false;
+    if (!restore->replaces && call_find_head(c, c->argv[1]) != NULL) {
+        call_error(c, "BUSYKEY Target key name already exists.");
+        return false;
+    }
+    if (!call_int(c, 2, &restore->ttl_ms))
+        return false;
+    if (restore->ttl_ms >= 0)
+        return true;
+    call_error(c, "ERR Invalid TTL value, must be >= 0");
+    return false;
+}
+
+/* A string or another value; false: bad data, or no room. */
+static bool put_payload(struct call *c, uint8_t type, struct bytes rest, int64_t expire_ms)
+{
+    struct buf text = {0};
+    struct value *value = NULL;
+    bool is_string = type == RDB_STRING;
+    bool is_good = is_string ? rdb_take_string(&rest, &text) && rest.size == 0
+                             : (value = restore_value(type, rest, c->types)) != NULL;
+    if (!is_good)
+        call_error(c, "ERR Bad data format");
+    else if (is_string && call_reserve(c, c->argv[1].size + text.size))
+        call_set_string(c, c->argv[1], buf_bytes(&text), expire_ms);
+    else if (!is_string && call_reserve_value(c, value))
+        call_set_value(c, c->argv[1], value, expire_ms);
+    else
+        value_free(value);
+    buf_free(&text);
+    return !c->has_failed;
+}
+
+void generic_restore(struct call *c)
+{
+    struct restore restore;
+    struct bytes payload = c->argv[3];
+    uint8_t type;
+    if (!parse_restore(c, &restore))
+        return;
+    if (!rdb_take_footer(&payload)) {
+        call_error(c, "ERR DUMP payload version or checksum are wrong");
+        return;
+    }
+    if (!rdb_take_u8(&payload, &type)) {
+        call_error(c, "ERR Bad data format");
+        return;
+    }
+    int64_t expire_ms = restore.ttl_ms;
+    if (expire_ms != 0 && !restore.is_absolute &&
+        __builtin_add_overflow(expire_ms, c->now_ms, &expire_ms))
+        expire_ms = INT64_MAX;
+    if (!put_payload(c, type, payload, expire_ms))
+        return;
+    call_notify(c, 'g', "restore", c->argv[1]);
+    reply_ok(&c->reply);
+}
