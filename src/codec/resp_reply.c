@@ -80,13 +80,17 @@ void reply_bool(struct reply *reply, bool value)
 void reply_double(struct reply *reply, double value)
 {
     char text[NUMBER_DOUBLE_SIZE_MAX];
-    struct bytes bytes = bytes_of(text, number_format_double(text, value));
+    reply_double_text(reply, bytes_of(text, number_format_double(text, value)));
+}
+
+void reply_double_text(struct reply *reply, struct bytes text)
+{
     if (!is_resp3(reply)) {
-        reply_bulk(reply, bytes);
+        reply_bulk(reply, text);
         return;
     }
     buf_append_u8(reply->out, ',');
-    buf_append(reply->out, bytes);
+    buf_append(reply->out, text);
     buf_append(reply->out, BYTES_LITERAL("\r\n"));
 }
 

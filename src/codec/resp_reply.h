@@ -18,9 +18,10 @@ void reply_ok(struct reply *reply);                       /* +OK */
 void reply_simple(struct reply *reply, const char *text); /* no CR, LF in text (ASSERT) */
 void reply_int(struct reply *reply, int64_t value);
 void reply_bool(struct reply *reply, bool value);
-void reply_double(struct reply *reply, double value); /* number_format_double */
-void reply_null(struct reply *reply);                 /* $-1 or _ */
-void reply_null_array(struct reply *reply);           /* *-1 or _ */
+void reply_double(struct reply *reply, double value);           /* number_format_double */
+void reply_double_text(struct reply *reply, struct bytes text); /* of more digits than needed */
+void reply_null(struct reply *reply);                           /* $-1 or _ */
+void reply_null_array(struct reply *reply);                     /* *-1 or _ */
 
 /* "-" and the text, which begins with its code ("ERR syntax error"). CR and LF, which may come from
  * a client's argument, become spaces; longer than REPLY_ERROR_MAX is cut. */

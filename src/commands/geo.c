@@ -52,7 +52,7 @@ void geo_reply_point(struct call *c, struct geo_point point)
     for (int i = 0; i < 2; i++) {
         char text[NUMBER_LONG_DOUBLE_SIZE_MAX];
         size_t size = number_format_long_double(text, both[i]);
-        reply_bulk(&c->reply, bytes_of(text, size));
+        reply_double_text(&c->reply, bytes_of(text, size));
     }
 }
 

@@ -307,8 +307,8 @@ static void reply_hits(struct call *c, const struct search *search, const struct
     }
 }
 
-static void store_hits(struct call *c, const struct search *search, const struct hits *hits,
-                       const struct buf *names)
+static void store_hits(struct call *c, const struct search *search, const struct form *form,
+                       const struct hits *hits, const struct buf *names)
 {
     struct edit result = edit_detached(TYPE_ZSET, c->types);
     for (size_t i = 0; i < hits->count; i++) {
@@ -316,7 +316,8 @@ static void store_hits(struct call *c, const struct search *search, const struct
         double score = search->stores_distance ? hit->distance_m / search->metres : hit->score;
         (void)zset_put(&result, member_of(hit, names), score);
     }
-    zset_store(c, c->argv[search->store_at], result.value, "geosearchstore");
+    zset_store(c, c->argv[search->store_at], result.value,
+               form->is_store ? "geosearchstore" : "georadiusstore");
 }
 
 static void run_search(struct call *c, struct form form)
@@ -331,7 +332,7 @@ static void run_search(struct call *c, struct form form)
     if (zset != NULL && !search.is_missing)
         search_all(zset, &search, &hits, &names);
     if (search.store_at != 0)
-        store_hits(c, &search, &hits, &names);
+        store_hits(c, &search, &form, &hits, &names);
     else
         reply_hits(c, &search, &hits, &names);
     mem_free(hits.items);

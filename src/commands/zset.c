@@ -207,7 +207,11 @@ static void reply_rank(struct call *c, bool is_reverse)
     const struct value *zset;
     double score;
     bool with_score = c->argc == 4 && call_is_word(c, 3, "withscore");
-    if (c->argc > 4 || (c->argc == 4 && !with_score)) {
+    if (c->argc > 4) {
+        call_error(c, "ERR wrong number of arguments for '%s' command", c->command->name);
+        return;
+    }
+    if (c->argc == 4 && !with_score) {
         call_error_syntax(c);
         return;
     }

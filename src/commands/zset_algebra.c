@@ -1,5 +1,6 @@
 /* ZUNION, ZINTER, ZDIFF, their STORE forms, ZINTERCARD. Sets take part with scores of 1. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/number.h"
@@ -13,6 +14,7 @@ enum aggregate { SUM, LEAST, GREATEST };
 struct source {
     const struct value *value; /* a set or a sorted set; NULL: no such key */
     double weight;
+    int at; /* among the arguments */
 };
 
 struct algebra_call {
@@ -82,15 +84,16 @@ static double weighted(const struct source *source, double score)
     return isnan(product) ? 0 : product; /* 0 times infinity */
 }
 
+/* b may be no number, which LEAST and GREATEST pass over. */
 static double combine(enum aggregate aggregate, double a, double b)
 {
     switch (aggregate) {
     case SUM:
         return isnan(a + b) ? 0 : a + b; /* infinity less infinity */
     case LEAST:
-        return a < b ? a : b;
+        return b < a ? b : a;
     case GREATEST:
-        return a > b ? a : b;
+        return b > a ? b : a;
     }
     UNREACHABLE();
 }
@@ -113,25 +116,31 @@ static void unite(const struct algebra_call *call, struct edit *result)
     }
 }
 
-static int smallest(const struct algebra_call *call)
+static int compare_sources(const void *a, const void *b)
 {
-    int least = 0;
-    for (int i = 1; i < call->count; i++) {
-        if (size_of(&call->sources[i]) < size_of(&call->sources[least]))
-            least = i;
-    }
-    return least;
+    const struct source *first = a, *second = b;
+    uint64_t first_size = size_of(first), second_size = size_of(second);
+    if (first_size != second_size)
+        return first_size < second_size ? -1 : 1;
+    return first->at - second->at;
 }
 
-/* False when one of them does not have the member. */
+/* Smallest first, as Redis takes them: the last digits of a sum depend on the order. */
+static void sort_sources(struct algebra_call *call)
+{
+    qsort(call->sources, (size_t)call->count, sizeof(*call->sources), compare_sources);
+}
+
+/* False when one of them does not have the member. As in Redis, 0 times infinity counts as 0 only
+ * in the first. */
 static bool score_in_all(const struct algebra_call *call, struct bytes member, double *sum)
 {
     for (int i = 0; i < call->count; i++) {
         double score;
         if (!score_in(&call->sources[i], member, &score))
             return false;
-        score = weighted(&call->sources[i], score);
-        *sum = i == 0 ? score : combine(call->aggregate, *sum, score);
+        *sum = i == 0 ? weighted(&call->sources[i], score)
+                      : combine(call->aggregate, *sum, call->sources[i].weight * score);
     }
     return true;
 }
@@ -141,7 +150,7 @@ static void intersect(const struct algebra_call *call, struct edit *result)
     struct source_walk walk;
     struct bytes member;
     double score, sum = 0;
-    begin_walk(&walk, &call->sources[smallest(call)]);
+    begin_walk(&walk, &call->sources[0]);
     while (next(&walk, &member, &score)) {
         if (score_in_all(call, member, &sum))
             (void)zset_put(result, member, sum);
@@ -193,6 +202,7 @@ static bool find_sources(struct call *c, int first, struct algebra_call *call)
         call->sources[i] = (struct source){
             .value = object == NULL ? NULL : object_pointer(object),
             .weight = 1,
+            .at = i,
         };
     }
     return true;
@@ -272,8 +282,11 @@ static bool parse(struct call *c, int numkeys_at, struct options takes, struct a
     call->count = (int)count;
     call->sources = mem_alloc((size_t)count * sizeof(*call->sources));
     if (find_sources(c, numkeys_at + 1, call) &&
-        parse_options(c, numkeys_at + 1 + call->count, takes, call))
+        parse_options(c, numkeys_at + 1 + call->count, takes, call)) {
+        if (call->algebra != DIFFERENCE)
+            sort_sources(call);
         return true;
+    }
     mem_free(call->sources);
     return false;
 }
@@ -347,7 +360,7 @@ void zset_zintercard(struct call *c)
     int64_t count = 0;
     if (!parse(c, 1, takes, &call))
         return;
-    begin_walk(&walk, &call.sources[smallest(&call)]);
+    begin_walk(&walk, &call.sources[0]);
     while ((call.limit == 0 || count < call.limit) && next(&walk, &member, &score))
         count += score_in_all(&call, member, &sum);
     mem_free(call.sources);

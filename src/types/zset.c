@@ -124,11 +124,10 @@ static double read_element_score(const struct element *element)
     return score;
 }
 
-/* As a pack keeps it; scratch has room for either form. */
+/* As a pack keeps it; scratch has room for either form. Zero has no sign there, as in Redis. */
 static struct bytes packed_score(char *scratch, double score)
 {
-    if (score >= -9e15 && score <= 9e15 && score == (double)(int64_t)score &&
-        bits_of(score) != bits_of(-0.0))
+    if (score >= -9e15 && score <= 9e15 && score == (double)(int64_t)score)
         return bytes_of(scratch, number_format_i64(scratch, (int64_t)score));
     scratch[0] = (char)SCORE_MARK;
     put_le64((uint8_t *)scratch + 1, bits_of(score));
@@ -400,6 +399,8 @@ bool zset_put(struct edit *edit, struct bytes member, double score)
     if (is_new && zset->value.form == FORM_PACK &&
         !fits_pack(zset->value.count + 1ULL, member, edit->env))
         to_table(zset, edit->env);
+    if (zset->value.form == FORM_PACK)
+        score += 0.0; /* -0 becomes 0 in its row too */
     if (!is_new)
         change_score(zset, member, score);
     else if (zset->value.form == FORM_PACK)
@@ -642,7 +643,7 @@ static uint64_t digest(const struct value *value)
     struct zset_item item;
     uint64_t hash = value->count;
     while (zset_next(&walk, &item))
-        hash = hash_bytes(item.member, hash ^ bits_of(item.score));
+        hash = hash_bytes(item.member, hash ^ bits_of(item.score + 0.0)); /* see packed_score */
     return hash;
 }
 
