@@ -43,6 +43,7 @@ enum {
     PEERS_HOST_SIZE = 256,       /* a host's name or numeric address, with its terminator */
     PEERS_REQUEST_MAX = 1 << 30, /* bytes of a request or an answer */
     PEERS_REQUESTS_MAX = 65536,  /* unanswered on one link; one more is PEERS_FULL */
+    PEERS_OPEN_MAX = 60 << 10,   /* bytes that a stream is opened with */
     PEERS_CHUNK_MAX = 1 << 20,   /* bytes of one chunk of a stream */
     PEERS_WINDOW = 4 << 20,      /* chunk bytes of a stream under way without credit */
     PEERS_STREAMS_MAX = 16,      /* open streams per peer and direction; one more is PEERS_FULL */
