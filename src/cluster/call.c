@@ -1,16 +1,29 @@
-/* Requests with their answers, and streams of chunks under the receiver's credit. */
+/* Requests with their answers, and streams of chunks under the receiver's credit.
+ *
+ * Both directions of the forward channel share a connection, so it is never left unread: two nodes
+ * that both waited until the other reads would wait for ever. What bounds memory instead: who asks
+ * keeps an account of unanswered requests, so what is unread here has a limit; requests are held
+ * back, answers are not, while much is to be done or to be sent. */
 #include "cluster/internal.h"
 
 enum {
-    CALL_HEAD = 9,                 /* number, kind */
+    CALL_HEAD = 13,                /* number, size of the request, kind */
     CREDIT_MIN = PEERS_WINDOW / 4, /* credit goes back in pieces of so much at least */
-    PAUSE_ABOVE = PEERS_FORWARD_QUEUE_MAX / 2,
+    HOLD_ABOVE = PEERS_FORWARD_QUEUE_MAX / 16,
 };
+
+static void forget_requests(struct peer *peer)
+{
+    peer->requests_out = peer->requests_in = peer->request_sent = peer->request_seen = 0;
+    peer->requests_out_size = peer->requests_in_size = 0;
+    buf_clear(&peer->held);
+    peer->held_taken = 0;
+}
 
 void peer_forget_calls(struct peer *peer, enum peers_channel channel)
 {
     if (channel == PEERS_FORWARD)
-        peer->requests_out = peer->requests_in = peer->request_sent = peer->request_seen = 0;
+        forget_requests(peer);
     if (channel != PEERS_BULK)
         return;
     memset(peer->streams_out, 0, sizeof(peer->streams_out));
@@ -18,16 +31,21 @@ void peer_forget_calls(struct peer *peer, enum peers_channel channel)
     peer->stream_opened = peer->stream_seen = 0;
 }
 
-/* ---- requests ---- */
+/* ---- requests: who asks ---- */
 
-static void put_call(struct link *link, enum frame_kind frame, uint64_t number, uint8_t kind,
+static void put_call(struct buf *out, struct peers_request_id id, uint8_t kind,
                      struct bytes payload)
 {
-    struct buf *out = link_begin(link);
-    put_u64(out, number);
+    put_u64(out, id.number);
+    put_u32(out, id.size);
     put_u8(out, kind);
     buf_append(out, payload);
-    link_end(link, frame);
+}
+
+/* One always fits when none is unanswered, whatever its size. */
+static bool account_is_full(uint64_t count, uint64_t size, size_t more)
+{
+    return count >= PEERS_REQUESTS_MAX || (count > 0 && size + more > PEERS_REQUESTS_SIZE_MAX);
 }
 
 enum peers_err peers_request(struct peers *peers, uint64_t node, uint8_t kind, struct bytes payload,
@@ -40,16 +58,35 @@ enum peers_err peers_request(struct peers *peers, uint64_t node, uint8_t kind, s
     struct link *link = peer_link(peer, PEERS_FORWARD);
     if (link == NULL)
         return PEERS_NOT_THERE;
-    size_t size = FRAME_HEADER_SIZE + CALL_HEAD + payload.size;
-    if (peer->requests_out >= PEERS_REQUESTS_MAX ||
-        !link_has_room(link, size, PEERS_FORWARD_QUEUE_MAX))
+    if (account_is_full(peer->requests_out, peer->requests_out_size, payload.size))
         return PEERS_FULL;
-    *id = (struct peers_request_id){link->incarnation, ++peer->request_sent};
+    *id = (struct peers_request_id){
+        .link = link->incarnation, .number = ++peer->request_sent, .size = (uint32_t)payload.size};
     peer->requests_out++;
-    put_call(link, FRAME_REQUEST, id->number, kind, payload);
+    peer->requests_out_size += payload.size;
+    put_call(link_begin(link), *id, kind, payload);
+    link_end(link, FRAME_REQUEST);
     peers->counters.frames_out++;
     return PEERS_OK;
 }
+
+static enum given take_answer(struct peer *peer, struct peers_request_id id, uint8_t kind,
+                              struct bytes payload, struct peers_input *out)
+{
+    bool is_ours = id.number > 0 && id.number <= peer->request_sent && peer->requests_out > 0 &&
+                   id.size <= peer->requests_out_size;
+    if (!is_ours)
+        return GIVEN_BAD;
+    peer->requests_out--;
+    peer->requests_out_size -= id.size;
+    out->kind = PEERS_IN_ANSWER;
+    out->request.id = id;
+    out->request.kind = kind;
+    out->request.payload = payload;
+    return GIVEN;
+}
+
+/* ---- requests: who answers ---- */
 
 enum peers_err peers_answer(struct peers *peers, uint64_t node, struct peers_request_id id,
                             uint8_t kind, struct bytes payload)
@@ -60,55 +97,97 @@ enum peers_err peers_answer(struct peers *peers, uint64_t node, struct peers_req
     if (link == NULL || link->incarnation != id.link)
         return PEERS_NOT_THERE;
     ASSERT(id.number > 0 && id.number <= peer->request_seen && peer->requests_in > 0);
+    ASSERT(id.size <= peer->requests_in_size);
     peer->requests_in--;
+    peer->requests_in_size -= id.size;
     size_t size = FRAME_HEADER_SIZE + CALL_HEAD + payload.size;
     if (!link_has_room(link, size, PEERS_FORWARD_QUEUE_MAX)) {
         /* An answer that is only left out would be waited for; a broken link says so. */
         link_fail(link, LINK_FLOODED, "it does not read its answers");
         return PEERS_FULL;
     }
-    put_call(link, FRAME_ANSWER, id.number, kind, payload);
+    put_call(link_begin(link), id, kind, payload);
+    link_end(link, FRAME_ANSWER);
     peers->counters.frames_out++;
     return PEERS_OK;
 }
 
-/* Who does not read its answers is not read either: before the bound is met. */
-void peer_update_pause(struct peer *peer)
+static bool may_give(const struct peer *peer, struct link *link)
 {
-    struct link *link = peer_link(peer, PEERS_FORWARD);
-    if (link != NULL)
-        link_pause(link, link_queued(link) > PAUSE_ABOVE);
+    return peer->requests_given < PEERS_REQUESTS_PER_TICK && link_queued(link) <= HOLD_ABOVE;
 }
 
-static bool take_number(struct peer *peer, enum frame_kind kind, uint64_t number)
+static enum given give_request(struct peer *peer, struct peers_request_id id, uint8_t kind,
+                               struct bytes payload, struct peers_input *out)
 {
-    if (kind == FRAME_REQUEST) {
-        peer->requests_in++;
-        return number == ++peer->request_seen;
-    }
-    if (number == 0 || number > peer->request_sent || peer->requests_out == 0)
+    peer->requests_given++;
+    out->kind = PEERS_IN_REQUEST;
+    out->request.id = id;
+    out->request.kind = kind;
+    out->request.payload = payload;
+    return GIVEN;
+}
+
+/* Its form was checked when it came. Bytes before it were given and are no longer borrowed. */
+bool peer_next_held(struct peer *peer, struct link *link, struct peers_input *out)
+{
+    if (peer->held_taken == peer->held.size || !may_give(peer, link))
         return false;
-    peer->requests_out--;
+    struct fields fields =
+        fields_of(bytes_of(peer->held.data + peer->held_taken, peer->held.size - peer->held_taken));
+    struct peers_request_id id = {.link = link->incarnation, .number = take_u64(&fields)};
+    id.size = take_u32(&fields);
+    uint8_t kind = take_u8(&fields);
+    peer->held_taken += CALL_HEAD + id.size;
+    (void)give_request(peer, id, kind, take_bytes(&fields, id.size), out);
     return true;
+}
+
+bool peer_has_due_requests(const struct peer *peer)
+{
+    struct link *link = peer_link(peer, PEERS_FORWARD);
+    return peer->held_taken < peer->held.size && link != NULL && link_queued(link) <= HOLD_ABOVE;
+}
+
+static void hold(struct peer *peer, struct bytes request)
+{
+    if (peer->held_taken > 0)
+        buf_consume(&peer->held, peer->held_taken);
+    peer->held_taken = 0;
+    buf_append(&peer->held, request);
+}
+
+static enum given take_asked(struct peer *peer, struct link *link, struct peers_request_id id,
+                             uint8_t kind, struct bytes whole, struct peers_input *out)
+{
+    struct bytes payload = bytes_of(whole.data + CALL_HEAD, whole.size - CALL_HEAD);
+    if (id.number != peer->request_seen + 1 || id.size != payload.size)
+        return GIVEN_BAD;
+    if (account_is_full(peer->requests_in, peer->requests_in_size, id.size)) {
+        link_fail(link, LINK_FLOODED, "too many requests without an answer");
+        return GIVEN_NOTHING;
+    }
+    peer->request_seen++;
+    peer->requests_in++;
+    peer->requests_in_size += id.size;
+    if (may_give(peer, link) && peer->held_taken == peer->held.size)
+        return give_request(peer, id, kind, payload, out);
+    hold(peer, whole);
+    return GIVEN_NOTHING;
 }
 
 enum given peer_take_request(struct peer *peer, struct link *link, const struct frame *frame,
                              struct peers_input *out)
 {
     struct fields fields = fields_of(frame->payload);
-    uint64_t number = take_u64(&fields);
+    struct peers_request_id id = {.link = link->incarnation, .number = take_u64(&fields)};
+    id.size = take_u32(&fields);
     uint8_t kind = take_u8(&fields);
-    if (fields.is_short || !take_number(peer, (enum frame_kind)frame->kind, number))
+    if (fields.is_short)
         return GIVEN_BAD;
-    if (peer->requests_in > PEERS_REQUESTS_MAX) {
-        link_fail(link, LINK_FLOODED, "too many requests without an answer");
-        return GIVEN_NOTHING;
-    }
-    out->kind = frame->kind == FRAME_REQUEST ? PEERS_IN_REQUEST : PEERS_IN_ANSWER;
-    out->request.id = (struct peers_request_id){link->incarnation, number};
-    out->request.kind = kind;
-    out->request.payload = fields.rest;
-    return GIVEN;
+    if (frame->kind == FRAME_ANSWER)
+        return take_answer(peer, id, kind, fields.rest, out);
+    return take_asked(peer, link, id, kind, frame->payload, out);
 }
 
 /* ---- streams: sender ---- */

@@ -87,7 +87,11 @@ struct peer {
     struct fields batch;
     uint32_t batch_left;
 
-    uint64_t requests_out, requests_in;  /* unanswered */
+    uint64_t requests_out, requests_in; /* unanswered */
+    uint64_t requests_out_size, requests_in_size;
+    uint32_t requests_given; /* since the last tick */
+    struct buf held;         /* requests that came and are not given yet (call.c) */
+    size_t held_taken;
     uint64_t request_sent, request_seen; /* numbers */
     struct stream_out streams_out[PEERS_STREAMS_MAX];
     struct stream_in streams_in[PEERS_STREAMS_MAX];
@@ -164,9 +168,11 @@ bool link_has_room(struct link *link, size_t frame_size, size_t queue_max);
 
 /* call.c */
 enum given { GIVEN, GIVEN_NOTHING, GIVEN_BAD };
+/* A request is given, or held while too much goes on; then peer_next_held gives it. */
 enum given peer_take_request(struct peer *peer, struct link *link, const struct frame *frame,
                              struct peers_input *out);
+bool peer_next_held(struct peer *peer, struct link *link, struct peers_input *out);
+bool peer_has_due_requests(const struct peer *peer);
 enum given peer_take_stream(struct peer *peer, struct link *link, const struct frame *frame,
                             struct peers_input *out);
 void peer_forget_calls(struct peer *peer, enum peers_channel channel); /* its link is gone */
-void peer_update_pause(struct peer *peer);

@@ -40,8 +40,8 @@ static const struct frame_limits limits[PEERS_CHANNELS] = {
         [FRAME_APPEND] = MESSAGE_ENTRY_MAX + (MESSAGE_ENTRIES_MAX + 8) * MESSAGE_ENTRY_SIZE,
     }},
     [PEERS_FORWARD] = {{
-        [FRAME_REQUEST] = PEERS_REQUEST_MAX + 9,
-        [FRAME_ANSWER] = PEERS_REQUEST_MAX + 9,
+        [FRAME_REQUEST] = PEERS_REQUEST_MAX + 13,
+        [FRAME_ANSWER] = PEERS_REQUEST_MAX + 13,
     }},
     [PEERS_BULK] = {{
         [FRAME_STREAM_OPEN] = PEERS_OPEN_MAX + 12,
@@ -142,7 +142,7 @@ void link_watch(struct link *link)
 {
     if (link->loop == NULL)
         return;
-    uint32_t what = link->is_paused ? 0 : (uint32_t)NET_READABLE;
+    uint32_t what = NET_READABLE;
     if (link->state == LINK_CONNECTING || link_queued(link) > 0)
         what |= NET_WRITABLE;
     loop_change(link->loop, &link->conn.source, link->reason == LINK_FINE ? what : 0);
@@ -161,7 +161,7 @@ static void make_room(struct link *link)
 void link_read(struct link *link, size_t bound)
 {
     bool is_over = link->reason != LINK_FINE || link->ending != LINK_FINE;
-    if (link->loop == NULL || is_over || link->is_paused)
+    if (link->loop == NULL || is_over)
         return;
     make_room(link);
     link_lock(link);
@@ -228,14 +228,6 @@ void link_give(struct link *link, struct bytes bytes)
     buf_append(&link->in, bytes);
     link->received_bytes += bytes.size;
     link->has_heard = true;
-}
-
-void link_pause(struct link *link, bool is_paused)
-{
-    if (link->is_paused == is_paused)
-        return;
-    link->is_paused = is_paused;
-    link_watch(link);
 }
 
 /* ---- frames ---- */

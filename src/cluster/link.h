@@ -92,7 +92,6 @@ struct link {
     uint64_t in_number;
     enum link_reason ending; /* reading met it; frames before it are still given, such as REFUSE */
     bool has_heard;          /* bytes came since the last tick */
-    bool is_paused;          /* not read for now */
     bool has_more;           /* more could be read at once: the last read stopped at its bound */
     uint64_t received_bytes;
 
@@ -129,7 +128,6 @@ void link_write(struct link *link);
 enum conn_err link_push(struct link *link);
 void link_give(struct link *link, struct bytes bytes); /* as if read */
 void link_watch(struct link *link);                    /* for what its state needs */
-void link_pause(struct link *link, bool is_paused);
 
 size_t link_queued(struct link *link); /* bytes that wait to be sent */
 

@@ -97,6 +97,7 @@ static void free_peer(struct peers *peers, struct peer *peer)
     }
     buf_free(&peer->heartbeats);
     buf_free(&peer->answers);
+    buf_free(&peer->held);
     mem_free(peer);
 }
 

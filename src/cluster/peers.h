@@ -38,23 +38,26 @@
 #include "raft/raft.h"
 
 enum {
-    PEERS_MAX = 32,              /* other nodes; one more is refused by peers_set */
-    PEERS_GROUPS_MAX = 4096,     /* group numbers are below */
-    PEERS_HOST_SIZE = 256,       /* a host's name or numeric address, with its terminator */
-    PEERS_REQUEST_MAX = 1 << 30, /* bytes of a request or an answer */
-    PEERS_REQUESTS_MAX = 65536,  /* unanswered on one link; one more is PEERS_FULL */
-    PEERS_OPEN_MAX = 60 << 10,   /* bytes that a stream is opened with */
-    PEERS_CHUNK_MAX = 1 << 20,   /* bytes of one chunk of a stream */
-    PEERS_WINDOW = 4 << 20,      /* chunk bytes of a stream under way without credit */
-    PEERS_STREAMS_MAX = 16,      /* open streams per peer and direction; one more is PEERS_FULL */
+    PEERS_MAX = 32,                     /* other nodes; one more is refused by peers_set */
+    PEERS_GROUPS_MAX = 4096,            /* group numbers are below */
+    PEERS_HOST_SIZE = 256,              /* a host's name or numeric address, with its terminator */
+    PEERS_REQUEST_MAX = 1 << 30,        /* bytes of a request or an answer */
+    PEERS_REQUESTS_MAX = 65536,         /* unanswered on one link; one more is PEERS_FULL … */
+    PEERS_REQUESTS_SIZE_MAX = 32 << 20, /* … and their bytes, unless there is none */
+    PEERS_REQUESTS_PER_TICK = 1024,     /* given of one link between two peers_tick */
+    PEERS_OPEN_MAX = 60 << 10,          /* bytes that a stream is opened with */
+    PEERS_CHUNK_MAX = 1 << 20,          /* bytes of one chunk of a stream */
+    PEERS_WINDOW = 4 << 20,             /* chunk bytes of a stream under way without credit */
+    PEERS_STREAMS_MAX = 16, /* open streams per peer and direction; one more is PEERS_FULL */
     PEERS_ERROR_SIZE = 128,
 
     /* Bytes that wait to be sent, by channel. A frame always finds room in an empty queue, however
      * big it is; otherwise, when it does not fit: */
-    PEERS_CONTROL_QUEUE_MAX = 1 << 20,  /* it is dropped and counted: raft repeats what matters */
-    PEERS_APPEND_QUEUE_MAX = 32 << 20,  /* the same: the peer is probed after missing answers */
-    PEERS_FORWARD_QUEUE_MAX = 32 << 20, /* PEERS_FULL; an answer closes the link instead */
-    PEERS_BULK_QUEUE_MAX = 8 << 20,     /* peers_stream_room says 0 */
+    PEERS_CONTROL_QUEUE_MAX = 1 << 20,   /* it is dropped and counted: raft repeats what matters */
+    PEERS_APPEND_QUEUE_MAX = 32 << 20,   /* the same: the peer is probed after missing answers */
+    PEERS_FORWARD_QUEUE_MAX = 256 << 20, /* an answer closes the link; requests always fit, by the
+                                          * limits above. Above a sixteenth no request is given */
+    PEERS_BULK_QUEUE_MAX = 8 << 20,      /* peers_stream_room says 0 */
 };
 
 enum peers_channel {
@@ -155,8 +158,9 @@ struct peers_entry {
 };
 
 struct peers_request_id {
-    uint64_t link; /* incarnation of the forward link */
-    uint64_t number;
+    uint64_t link;   /* incarnation of the forward link */
+    uint64_t number; /* on it */
+    uint32_t size;   /* of the request, which its answer takes off the account */
 };
 
 /* What pointers point at is borrowed until the next call of peers_next, _receive, _tick or _close.

@@ -222,6 +222,8 @@ static bool next_of_channel(struct peers *peers, struct peer *peer, enum peers_c
     }
     if (!channel->is_announced)
         return false;
+    if (at == PEERS_FORWARD && peer_next_held(peer, link, out))
+        return true;
     if (next_of_link(peers, peer, link, out))
         return true;
     if (link->reason == LINK_FINE)

@@ -186,6 +186,5 @@ void peers_flush(struct peers *peers)
             if (link != NULL && link_queued(link) > 0)
                 link_write(link);
         }
-        peer_update_pause(peer);
     }
 }

@@ -163,8 +163,6 @@ static void on_event(struct link *link, uint32_t what)
 {
     if (link->state == LINK_CONNECTING || link->state == LINK_SECURING)
         return;
-    if ((what & NET_BROKEN) != 0 && link->is_paused)
-        link_fail(link, LINK_BROKEN, NULL);
     if ((what & (NET_READABLE | NET_BROKEN | NET_HANGUP)) != 0)
         link_read(link, read_bound(link));
     if ((what & NET_WRITABLE) != 0)
@@ -357,6 +355,7 @@ static void check_silence(struct peers *peers, struct peer *peer)
 
 static void step_peer(struct peers *peers, struct peer *peer, bool is_beat)
 {
+    peer->requests_given = 0;
     for (int channel = 0; channel < PEERS_CHANNELS; channel++)
         step_channel(peers, peer, (enum peers_channel)channel);
     check_silence(peers, peer);
@@ -427,7 +426,8 @@ static uint64_t channel_deadline(const struct peers *peers, const struct peer *p
         return peers->loop != NULL && peers_dials(peers, peer) ? channel->dial_at_us : UINT64_MAX;
     if (link->state != LINK_UP)
         return link->deadline_us;
-    bool is_now = link->reason != LINK_FINE || (link->has_more && !link->is_paused);
+    bool is_now = link->reason != LINK_FINE || link->has_more ||
+                  (link->channel == PEERS_FORWARD && peer_has_due_requests(peer));
     return is_now ? peers->now.boot_us : UINT64_MAX;
 }
 

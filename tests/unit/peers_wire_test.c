@@ -547,24 +547,134 @@ static void unanswered_requests_are_limited(void **state)
     assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, (struct bytes){0}, &id), PEERS_FULL);
 }
 
-static void the_forward_queue_is_bounded(void **state)
+static void bytes_of_unanswered_requests_are_limited(void **state)
 {
     (void)state;
     struct peers_request_id id;
     struct bytes chunk = {.data = mem_zero(1 << 20), .size = 1 << 20};
     int sent = 0;
-    while (peers_request(box.nodes[0].peers, 2, 0, chunk, &id) == PEERS_OK)
+    while (sent < 31 && peers_request(box.nodes[0].peers, 2, 0, chunk, &id) == PEERS_OK)
         sent++;
-    assert_int_equal(sent, PEERS_FORWARD_QUEUE_MAX / (1 << 20) - 1);
-    size_t queued = box_status(&box, 0, 1).queued[PEERS_FORWARD];
-    assert_true(queued <= PEERS_FORWARD_QUEUE_MAX);
-    size_t room = PEERS_FORWARD_QUEUE_MAX - queued - FRAME_HEADER_SIZE - 9;
-    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of(chunk.data, room + 1), &id),
-                     PEERS_FULL);
-    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of(chunk.data, room), &id),
-                     PEERS_OK);
-    assert_int_equal(box_status(&box, 0, 1).queued[PEERS_FORWARD], PEERS_FORWARD_QUEUE_MAX);
+    assert_int_equal(sent, 31);
+    struct bytes less = bytes_of(chunk.data, chunk.size - 1);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, less, &id), PEERS_OK);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of("ab", 2), &id), PEERS_FULL);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of("a", 1), &id), PEERS_OK);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of("a", 1), &id), PEERS_FULL);
+    wire_move(0, 1, PEERS_FORWARD, SIZE_MAX);
+    assert_int_equal(box_count(&box, 1, PEERS_IN_REQUEST), 33);
+    struct peers_request_id first = box_find(&box, 1, PEERS_IN_REQUEST, 0)->input.request.id;
+    assert_int_equal(first.size, 1 << 20);
+    assert_int_equal(peers_answer(box.nodes[1].peers, 1, first, 0, (struct bytes){0}), PEERS_OK);
+    wire_move(1, 0, PEERS_FORWARD, SIZE_MAX);
+    wire_turn(0);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, chunk, &id), PEERS_OK);
     mem_free((void *)(size_t)chunk.data);
+}
+
+static void a_single_request_may_be_bigger_than_the_account(void **state)
+{
+    (void)state;
+    struct peers_request_id id;
+    size_t size = PEERS_REQUESTS_SIZE_MAX + 1;
+    uint8_t *big = mem_zero(size);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of(big, size), &id), PEERS_OK);
+    assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of(big, 0), &id), PEERS_FULL);
+    wire_move(0, 1, PEERS_FORWARD, SIZE_MAX);
+    assert_int_equal(box_find(&box, 1, PEERS_IN_REQUEST, 0)->payload.size, size);
+    mem_free(big);
+}
+
+static void requests_are_given_in_portions_and_in_order(void **state)
+{
+    (void)state;
+    struct peers_request_id id;
+    size_t count = PEERS_REQUESTS_PER_TICK * 2 + 1;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t low = (uint8_t)i;
+        assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, bytes_of(&low, 1), &id), PEERS_OK);
+    }
+    wire_move(0, 1, PEERS_FORWARD, SIZE_MAX);
+    assert_int_equal(box_count(&box, 1, PEERS_IN_REQUEST), PEERS_REQUESTS_PER_TICK);
+    assert_int_equal(peers_deadline(box.nodes[1].peers), box.ahead_us);
+    wire_turn(1);
+    wire_turn(1);
+    assert_int_equal(box_count(&box, 1, PEERS_IN_REQUEST), count);
+    assert_true(peers_deadline(box.nodes[1].peers) > box.ahead_us);
+    for (size_t i = 0; i < count; i++) {
+        const struct box_note *note = box_find(&box, 1, PEERS_IN_REQUEST, i);
+        assert_int_equal(note->input.request.id.number, i + 1);
+        assert_int_equal(note->payload.data[0], (uint8_t)i);
+    }
+}
+
+/* Both nodes ask each other, and neither reads for a while: nobody waits for ever. */
+static void requests_wait_while_answers_are_not_read(void **state)
+{
+    (void)state;
+    struct peers_request_id id;
+    size_t size = PEERS_FORWARD_QUEUE_MAX / 16;
+    uint8_t *answer = mem_zero(size);
+    for (size_t i = 0; i < 2; i++) {
+        for (int n = 0; n < 3; n++)
+            assert_int_equal(peers_request(box.nodes[i].peers, 2 - i, 0, BYTES_LITERAL("?"), &id),
+                             PEERS_OK);
+    }
+    wire_move(0, 1, PEERS_FORWARD, SIZE_MAX);
+    wire_move(1, 0, PEERS_FORWARD, SIZE_MAX);
+    for (size_t i = 0; i < 2; i++) {
+        struct peers_request_id asked = box_find(&box, i, PEERS_IN_REQUEST, 0)->input.request.id;
+        assert_int_equal(peers_answer(box.nodes[i].peers, 2 - i, asked, 0, bytes_of(answer, size)),
+                         PEERS_OK);
+        assert_int_equal(peers_request(box.nodes[i].peers, 2 - i, 0, BYTES_LITERAL("!"), &id),
+                         PEERS_OK);
+    }
+    struct buf bytes[2] = {{0}, {0}};
+    for (size_t i = 0; i < 2; i++)
+        peers_wire_take(box.nodes[i].peers, 2 - i, PEERS_FORWARD, &bytes[i]);
+    for (size_t i = 0; i < 2; i++) {
+        struct peers_request_id asked = box_find(&box, i, PEERS_IN_REQUEST, 1)->input.request.id;
+        assert_int_equal(peers_answer(box.nodes[i].peers, 2 - i, asked, 0, bytes_of(answer, size)),
+                         PEERS_OK);
+        peers_wire_give(box.nodes[i].peers, 2 - i, PEERS_FORWARD, buf_bytes(&bytes[1 - i]));
+        wire_turn(i);
+        assert_int_equal(box_count(&box, i, PEERS_IN_ANSWER), 1);
+        assert_int_equal(box_count(&box, i, PEERS_IN_REQUEST), 3); /* "!" is held */
+        assert_true(peers_deadline(box.nodes[i].peers) > box.ahead_us);
+    }
+    buf_free(&bytes[0]);
+    buf_free(&bytes[1]);
+    for (size_t i = 0; i < 2; i++)
+        wire_move(i, 1 - i, PEERS_FORWARD, SIZE_MAX);
+    for (size_t i = 0; i < 2; i++) {
+        wire_turn(i);
+        assert_int_equal(box_count(&box, i, PEERS_IN_ANSWER), 2);
+        assert_int_equal(box_count(&box, i, PEERS_IN_REQUEST), 4);
+        assert_memory_equal(box_find(&box, i, PEERS_IN_REQUEST, 3)->payload.data, "!", 1);
+    }
+    mem_free(answer);
+}
+
+static void answers_beyond_their_bound_end_the_link(void **state)
+{
+    (void)state;
+    struct peers_request_id id;
+    size_t quarter = PEERS_FORWARD_QUEUE_MAX / 4;
+    size_t frame = FRAME_HEADER_SIZE + 13;
+    uint8_t *answer = mem_zero(quarter);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(peers_request(box.nodes[0].peers, 2, 0, BYTES_LITERAL("?"), &id),
+                         PEERS_OK);
+    wire_move(0, 1, PEERS_FORWARD, SIZE_MAX);
+    for (size_t i = 0; i < 5; i++) {
+        struct peers_request_id asked = box_find(&box, 1, PEERS_IN_REQUEST, i)->input.request.id;
+        struct bytes payload = bytes_of(answer, i < 4 ? quarter - frame : 0);
+        assert_int_equal(peers_answer(box.nodes[1].peers, 1, asked, 0, payload),
+                         i < 4 ? PEERS_OK : PEERS_FULL);
+    }
+    wire_turn(1);
+    assert_int_equal(box_count(&box, 1, PEERS_IN_LINK_DOWN), 1);
+    mem_free(answer);
 }
 
 static void answers_that_nobody_asked_for_are_refused(void **state)
@@ -572,10 +682,14 @@ static void answers_that_nobody_asked_for_are_refused(void **state)
     (void)state;
     struct buf bytes = {0};
     put_u64(&bytes, 1);
+    put_u32(&bytes, 0);
     put_u8(&bytes, 0);
     assert_true(is_refused(PEERS_FORWARD, FRAME_ANSWER, buf_bytes(&bytes)));
     assert_false(is_refused(PEERS_FORWARD, FRAME_REQUEST, buf_bytes(&bytes)));
     put_le64(bytes.data, 2); /* the first one has number 1 */
+    assert_true(is_refused(PEERS_FORWARD, FRAME_REQUEST, buf_bytes(&bytes)));
+    put_le64(bytes.data, 1);
+    put_le32(bytes.data + 8, 1); /* says another size than it has */
     assert_true(is_refused(PEERS_FORWARD, FRAME_REQUEST, buf_bytes(&bytes)));
     buf_free(&bytes);
 }
@@ -730,7 +844,11 @@ int main(void)
         TEST(requests_are_answered_by_number_in_any_order),
         TEST(a_superseded_link_s_requests_are_discarded_unread),
         TEST(unanswered_requests_are_limited),
-        TEST(the_forward_queue_is_bounded),
+        TEST(bytes_of_unanswered_requests_are_limited),
+        TEST(a_single_request_may_be_bigger_than_the_account),
+        TEST(requests_are_given_in_portions_and_in_order),
+        TEST(requests_wait_while_answers_are_not_read),
+        TEST(answers_beyond_their_bound_end_the_link),
         TEST(answers_that_nobody_asked_for_are_refused),
         TEST(a_stream_flows_as_far_as_its_credit),
         TEST(either_end_gives_a_stream_up),
