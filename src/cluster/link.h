@@ -76,6 +76,7 @@ struct link {
     enum link_state state;
     enum link_reason reason;
     char detail[LINK_DETAIL_SIZE];
+    char caller[NET_ADDRESS_TEXT_SIZE]; /* of an accepted one */
     uint8_t verdict; /* enum hello_verdict, of LINK_REFUSED and LINK_REFUSED_US */
     bool is_dialler;
     enum peers_channel channel;

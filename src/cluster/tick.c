@@ -32,13 +32,12 @@ static void log_stranger(struct peers *peers, const struct link *link)
         kept->kept_back++;
         return;
     }
-    char address[NET_ADDRESS_TEXT_SIZE];
     struct buf why = {0};
-    conn_peer_text(&link->conn, address);
     link_append_reason(link, &why);
     log_write(peers->log, LOG_LEVEL_WARNING,
               "Refused a connection to the peer port from %s: %.*s (%llu more like it before)",
-              address, (int)why.size, (const char *)why.data, (unsigned long long)kept->kept_back);
+              link->caller, (int)why.size, (const char *)why.data,
+              (unsigned long long)kept->kept_back);
     kept->kept_back = 0;
     buf_free(&why);
 }
@@ -188,6 +187,7 @@ static void add_pending(struct peers *peers, int fd)
     struct link *link = link_new(peers->loop, fd, peers->options.link_kind, LINK_CONNECTING);
     if (link == NULL)
         return;
+    conn_peer_text(&link->conn, link->caller); /* now: who is gone has no address */
     dial_set_patience(fd, (uint32_t)(peers->options.silent_us / 1000));
     peers->pending[peers->pending_count++] = link;
 }

@@ -1,8 +1,6 @@
 /* Any bytes from a peer: as a stream of frames, cut into reads in two ways, which must give the
  * same; as the payload of well-made frames of every kind and channel, given to a node's links; as
  * a greeting; as raft messages, which must be written as they were read. */
-#include "base/mem.h"
-#include "base/prng.h"
 #include "cluster/hello.h"
 #include "cluster/link.h"
 #include "cluster/message.h"

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include "peers_box.h"
+#include "base/mem.h"
 #include "proxy.h"
 
 static struct box box;
