@@ -6,95 +6,85 @@
 
 #include "codec/frame.h"
 
-static struct box box; /* of the test's program */
-
-static inline void wire_turn(size_t at)
+static inline void wire_turn(struct box *box, size_t at)
 {
-    struct box_node *node = &box.nodes[at];
+    struct box_node *node = box->nodes[at];
     struct peers_input input;
     peers_tick(node->peers,
-               (struct turn_time){.boot_us = box.ahead_us, .wall_us = 1000 * (at + 1)});
+               (struct turn_time){.boot_us = box->ahead_us, .wall_us = 1000 * (at + 1)});
     while (peers_next(node->peers, &input))
         box_note(node, &input);
     peers_flush(node->peers);
 }
 
 /* All bytes that wait, in pieces of `piece` at most. */
-static inline void wire_move(size_t from, size_t to, enum peers_channel channel, size_t piece)
+static inline void wire_move(struct box *box, size_t from, size_t to, enum peers_channel channel,
+                             size_t piece)
 {
     struct buf bytes = {0};
-    peers_wire_take(box.nodes[from].peers, to + 1, channel, &bytes);
+    peers_wire_take(box->nodes[from].peers, to + 1, channel, &bytes);
     for (size_t at = 0; at < bytes.size; at += piece) {
         size_t size = bytes.size - at < piece ? bytes.size - at : piece;
-        peers_wire_give(box.nodes[to].peers, from + 1, channel, bytes_of(bytes.data + at, size));
-        wire_turn(to);
+        peers_wire_give(box->nodes[to].peers, from + 1, channel, bytes_of(bytes.data + at, size));
+        wire_turn(box, to);
     }
     buf_free(&bytes);
 }
 
-static inline void wire_up(void)
+static inline void wire_up(struct box *box)
 {
     for (int channel = 0; channel < PEERS_CHANNELS; channel++) {
-        peers_wire_up(box.nodes[0].peers, 2, (enum peers_channel)channel, (uint64_t)channel + 1);
-        peers_wire_up(box.nodes[1].peers, 1, (enum peers_channel)channel, (uint64_t)channel + 1);
+        peers_wire_up(box->nodes[0].peers, 2, (enum peers_channel)channel, (uint64_t)channel + 1);
+        peers_wire_up(box->nodes[1].peers, 1, (enum peers_channel)channel, (uint64_t)channel + 1);
     }
     for (size_t i = 0; i < 2; i++) {
-        wire_turn(i);
-        assert_int_equal(box_count(&box, i, PEERS_IN_LINK_UP), PEERS_CHANNELS);
-        box_forget(&box.nodes[i]);
+        wire_turn(box, i);
+        assert_int_equal(box_count(box, i, PEERS_IN_LINK_UP), PEERS_CHANNELS);
+        box_forget(box->nodes[i]);
     }
 }
 
-static inline int begin(void **state)
+static inline void wire_begin(struct box *box)
 {
-    (void)state;
-    box_begin(&box, 2);
-    box.ahead_us = 1000000;
+    box_begin(box, 2);
+    box->ahead_us = 1000000;
     for (size_t i = 0; i < 2; i++) {
         struct buf error = {0};
-        struct peers_member member = box_member(&box, 1 - i);
-        assert_true(peers_open(&box.nodes[i].peers, &box.nodes[i].options, box.ahead_us, &error));
-        assert_int_equal(peers_set(box.nodes[i].peers, &member), PEERS_OK);
+        struct peers_options *options = box->nodes[i].options;
+        struct peers_member member = box_member(box, 1 - i);
+        assert_true(peers_open(box->nodes[i].peers, options, box->ahead_us, &error));
+        assert_int_equal(peers_set(box->nodes[i].peers, &member), PEERS_OK);
     }
-    wire_up();
-    return 0;
-}
-
-static inline int end(void **state)
-{
-    (void)state;
-    box_end(&box);
-    return 0;
+    wire_up(box);
 }
 
 /* Throws away what the tick put there. */
-static inline void drain(void)
+static inline void drain(struct box *box)
 {
     for (int i = 0; i < 3; i++) {
         for (size_t n = 0; n < 2; n++) {
-            wire_turn(n);
-            wire_move(n, 1 - n, PEERS_CONTROL, SIZE_MAX);
+            wire_turn(box, n);
+            wire_move(box, n, 1 - n, PEERS_CONTROL, SIZE_MAX);
         }
     }
     for (size_t n = 0; n < 2; n++)
-        box_forget(&box.nodes[n]);
+        box_forget(box->nodes[n]);
 }
 
 /* A well-made frame with this payload on a fresh link: whether node 1 ends the link for it. */
-static inline bool is_refused(enum peers_channel channel, int kind, struct bytes payload)
+static inline bool is_refused(struct box *box, enum peers_channel channel, int kind,
+                              struct bytes payload)
 {
     struct buf frame = {0};
-    uint64_t incarnation = box_status(&box, 1, 0).links + 100;
-    peers_wire_up(box.nodes[1].peers, 1, channel, incarnation);
-    wire_turn(1);
-    box_forget(&box.nodes[1]);
+    uint64_t incarnation = box_status(box, 1, 0).links + 100;
+    peers_wire_up(box->nodes[1].peers, 1, channel, incarnation);
+    wire_turn(box, 1);
+    box_forget(box->nodes[1]);
     size_t at = frame_begin(&frame);
     buf_append(&frame, payload);
     frame_end(&frame, at, (uint8_t)kind, 0);
-    peers_wire_give(box.nodes[1].peers, 1, channel, buf_bytes(&frame));
-    wire_turn(1);
+    peers_wire_give(box->nodes[1].peers, 1, channel, buf_bytes(&frame));
+    wire_turn(box, 1);
     buf_free(&frame);
-    return box_count(&box, 1, PEERS_IN_LINK_DOWN) > 0;
+    return box_count(box, 1, PEERS_IN_LINK_DOWN) > 0;
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
