@@ -8,7 +8,7 @@
 
 static inline void wire_turn(struct box *box, size_t at)
 {
-    struct box_node *node = box->nodes[at];
+    struct box_node *node = &box->nodes[at];
     struct peers_input input;
     peers_tick(node->peers,
                (struct turn_time){.boot_us = box->ahead_us, .wall_us = 1000 * (at + 1)});
@@ -40,7 +40,7 @@ static inline void wire_up(struct box *box)
     for (size_t i = 0; i < 2; i++) {
         wire_turn(box, i);
         assert_int_equal(box_count(box, i, PEERS_IN_LINK_UP), PEERS_CHANNELS);
-        box_forget(box->nodes[i]);
+        box_forget(&box->nodes[i]);
     }
 }
 
@@ -50,9 +50,9 @@ static inline void wire_begin(struct box *box)
     box->ahead_us = 1000000;
     for (size_t i = 0; i < 2; i++) {
         struct buf error = {0};
-        struct peers_options *options = box->nodes[i].options;
+        struct peers_options *options = &box->nodes[i].options;
         struct peers_member member = box_member(box, 1 - i);
-        assert_true(peers_open(box->nodes[i].peers, options, box->ahead_us, &error));
+        assert_true(peers_open(&box->nodes[i].peers, options, box->ahead_us, &error));
         assert_int_equal(peers_set(box->nodes[i].peers, &member), PEERS_OK);
     }
     wire_up(box);
@@ -68,7 +68,7 @@ static inline void drain(struct box *box)
         }
     }
     for (size_t n = 0; n < 2; n++)
-        box_forget(box->nodes[n]);
+        box_forget(&box->nodes[n]);
 }
 
 /* A well-made frame with this payload on a fresh link: whether node 1 ends the link for it. */
@@ -79,7 +79,7 @@ static inline bool is_refused(struct box *box, enum peers_channel channel, int k
     uint64_t incarnation = box_status(box, 1, 0).links + 100;
     peers_wire_up(box->nodes[1].peers, 1, channel, incarnation);
     wire_turn(box, 1);
-    box_forget(box->nodes[1]);
+    box_forget(&box->nodes[1]);
     size_t at = frame_begin(&frame);
     buf_append(&frame, payload);
     frame_end(&frame, at, (uint8_t)kind, 0);
