@@ -166,6 +166,19 @@ static void on_challenge(struct peers *peers, struct link *link, struct bytes pa
     link_write(link);
 }
 
+/* What is known may have changed since the greeting. */
+static enum hello_verdict check_again(const struct peers *peers, const struct peer *peer,
+                                      const struct link *link)
+{
+    if (peer == NULL)
+        return HELLO_NOT_A_MEMBER;
+    if (peer->member.store_id != 0 && peer->member.store_id != link->store_id)
+        return HELLO_STORE_DIFFERS;
+    bool is_formed = link->cluster_id != 0 && peers->self.cluster_id != 0;
+    bool is_ours = !is_formed || link->cluster_id == peers->self.cluster_id;
+    return is_ours ? HELLO_WELCOME : HELLO_CLUSTER_DIFFERS;
+}
+
 static void on_proof(struct peers *peers, struct link *link, struct bytes payload)
 {
     struct peer *peer = peers_find(peers, link->node);
@@ -173,13 +186,11 @@ static void on_proof(struct peers *peers, struct link *link, struct bytes payloa
         refuse(link, HELLO_SECRET_DIFFERS);
         return;
     }
-    /* What is known may have changed since the greeting. */
-    if (peer == NULL || (peer->member.store_id != 0 && peer->member.store_id != link->store_id)) {
-        refuse(link, HELLO_NOT_A_MEMBER);
-        return;
-    }
-    if (is_stale(&peer->channels[link->channel], link->run, link->dial)) {
-        refuse(link, HELLO_STALE);
+    enum hello_verdict verdict = check_again(peers, peer, link);
+    if (verdict == HELLO_WELCOME && is_stale(&peer->channels[link->channel], link->run, link->dial))
+        verdict = HELLO_STALE;
+    if (verdict != HELLO_WELCOME) {
+        refuse(link, verdict);
         return;
     }
     say_proof(peers, link, FRAME_WELCOME);
@@ -188,10 +199,14 @@ static void on_proof(struct peers *peers, struct link *link, struct bytes payloa
 
 static void on_welcome(struct peers *peers, struct link *link, struct bytes payload)
 {
-    if (is_proof(peers, link, false, payload))
-        peers_install(peers, peers_find(peers, link->node), link);
+    struct peer *peer = peers_find(peers, link->node);
+    enum hello_verdict verdict = is_proof(peers, link, false, payload)
+                                     ? check_again(peers, peer, link)
+                                     : HELLO_SECRET_DIFFERS;
+    if (verdict == HELLO_WELCOME)
+        peers_install(peers, peer, link);
     else
-        refuse(link, HELLO_SECRET_DIFFERS);
+        refuse(link, verdict);
 }
 
 /* ---- the steps ---- */
@@ -251,7 +266,7 @@ static void secure(struct peers *peers, struct link *link)
         if (link->is_dialler)
             greet(peers, link);
         else
-            link_read(link, READ_CONTROL_MAX); /* it may have come with the last of TLS */
+            link_read(link, READ_HANDSHAKE_MAX); /* it may have come with the last of TLS */
         return;
     case TLS_WANTS_READ:
     case TLS_WANTS_WRITE:

@@ -31,6 +31,7 @@ enum {
     STEADY_US = 1000000,        /* a link that lived so long was none of a series of failures */
     RESOLVED_US = 10000000,     /* how long a name's address is believed */
     LOG_INTERVAL_US = 10000000, /* the same trouble is logged once in it */
+    READ_HANDSHAKE_MAX = 4096,
     READ_CONTROL_MAX = 1 << 20, /* bytes read from one connection in a turn, about */
     READ_DATA_MAX = 4 << 20,
 };

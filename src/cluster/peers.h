@@ -201,7 +201,9 @@ struct peers_input {
 };
 
 /* Handles the events of its own sources, leaves the others alone. Reads a bounded number of bytes
- * per connection, so that no peer starves another; the rest comes with the next turn. */
+ * per connection, so that no peer starves another; the rest comes with the next turn. Before
+ * others handle the same events and free their sources; what it owns itself stays until
+ * peers_tick. peers_set, _remove and _set_cluster free too: not between net_poll and peers_tick. */
 void peers_receive(struct peers *peers, struct net_events events);
 
 /* Moves handshakes on, dials, gives up who is silent, puts the frame of each tick into the queues.
@@ -209,9 +211,9 @@ void peers_receive(struct peers *peers, struct net_events events);
 void peers_tick(struct peers *peers, struct turn_time now);
 uint64_t peers_deadline(const struct peers *peers); /* boot time of the next peers_tick to do */
 
-/* The next input, false when there is none. Foreign bytes that are not what a correct peer sends
- * are refused and counted, and break their link (L11). control comes before append before forward
- * before bulk. */
+/* The next input, false when there is none; to be called until then in every turn. Foreign bytes
+ * that are not what a correct peer sends are refused and counted, and break their link (L11).
+ * control comes before append before forward before bulk. */
 MUST_USE bool peers_next(struct peers *peers, struct peers_input *out);
 
 /* ---- out ---- */

@@ -153,8 +153,9 @@ void peers_lose(struct peers *peers, struct peer *peer, enum peers_channel at)
 
 static size_t read_bound(const struct link *link)
 {
-    return link->state == LINK_UP && link->channel != PEERS_CONTROL ? READ_DATA_MAX
-                                                                    : READ_CONTROL_MAX;
+    if (link->state != LINK_UP)
+        return READ_HANDSHAKE_MAX;
+    return link->channel == PEERS_CONTROL ? READ_CONTROL_MAX : READ_DATA_MAX;
 }
 
 /* What is not a link yet is looked at by every tick. */
