@@ -342,6 +342,39 @@ static void pulses_go_on_while_the_loop_is_busy_until_busy_max(void **state)
     assert_true(clock_boot_us() - busy_since_us >= 300000 + 400000);
 }
 
+/* Thread and loop write to the same links as often as they can: frames stay whole and in order. */
+static void pulses_and_turns_at_once_keep_frames_whole(void **state)
+{
+    (void)state;
+    enum { TICK_US = 100, SEND_US = 500000 };
+    for (size_t i = 0; i < 2; i++) {
+        box.nodes[i].options.has_thread = true;
+        box.nodes[i].options.tick_us = TICK_US;
+    }
+    box_open_all(&box);
+    UNTIL(box_all_linked(&box));
+    for (uint32_t group = 0; group < 50; group++)
+        peers_lead(box.nodes[0].peers, group, 1);
+    forget();
+    raft_index sent = 0, seen = 0;
+    uint64_t begun_us = clock_boot_us();
+    while (clock_boot_us() - begun_us < SEND_US || seen < sent) {
+        if (clock_boot_us() - begun_us < SEND_US)
+            send_vote(0, ++sent);
+        box_turns(&box);
+        for (size_t i = 0; i < box.nodes[1].note_count; i++) {
+            const struct peers_input *input = &box.nodes[1].notes[i].input;
+            if (input->kind == PEERS_IN_MESSAGE)
+                assert_int_equal(input->raft.message.vote.last_index, ++seen);
+        }
+        forget();
+        assert_true(clock_boot_us() - begun_us < BOX_PATIENCE_US);
+    }
+    assert_true(peers_counters(box.nodes[0].peers).pulses_sent > 10);
+    assert_int_equal(box_status(&box, 0, 1).links, PEERS_CHANNELS);
+    assert_int_equal(box_status(&box, 1, 0).refused, 0);
+}
+
 static void a_name_is_resolved_beside_the_loop(void **state)
 {
     (void)state;
@@ -387,6 +420,7 @@ int main(void)
         TEST(a_slow_reader_of_bulk_does_not_delay_control),
         TEST(a_long_stream_flows),
         TEST(pulses_go_on_while_the_loop_is_busy_until_busy_max),
+        TEST(pulses_and_turns_at_once_keep_frames_whole),
         TEST(a_name_is_resolved_beside_the_loop),
         TEST(a_removed_member_is_let_go_and_may_come_back),
     };
