@@ -276,7 +276,9 @@ bool link_next(struct link *link, struct frame *out)
     if (link->reason != LINK_FINE)
         return false;
     bool is_up = link->state == LINK_UP;
-    struct bytes rest = bytes_of(link->in.data + link->in_taken, link->in.size - link->in_taken);
+    struct bytes rest = {0};
+    if (link->in_taken < link->in.size)
+        rest = bytes_of(link->in.data + link->in_taken, link->in.size - link->in_taken);
     enum frame_err err =
         frame_read(rest, link->in_number, is_up ? &limits[link->channel] : &handshake_limits, out);
     if (err == FRAME_MORE && link->ending != LINK_FINE)

@@ -45,7 +45,8 @@ static inline struct bytes take_bytes(struct fields *fields, size_t size)
         return (struct bytes){0};
     }
     struct bytes taken = bytes_of(fields->rest.data, size);
-    fields->rest = bytes_of(fields->rest.data + size, fields->rest.size - size);
+    if (size > 0) /* data may be NULL otherwise, and NULL + 0 is undefined */
+        fields->rest = bytes_of(fields->rest.data + size, fields->rest.size - size);
     return taken;
 }
 

@@ -339,6 +339,21 @@ static void a_proof_that_does_not_fit_the_nonces_is_refused(void **state)
     assert_int_equal(box_count(&box, 1, PEERS_IN_LINK_UP), 0);
 }
 
+/* A late greeting of the same process: its link would take the newer one's place. */
+static void a_stale_dial_does_not_supersede(void **state)
+{
+    (void)state;
+    box_open_all(&box);
+    BOX_UNTIL(&box, box_all_linked(&box));
+    struct hello hello = hello_of_node_1();
+    hello.run = box.nodes[0].options.run;
+    int fd = connect_to(1);
+    say_hello(fd, &hello);
+    expect_closed(fd, "a newer link is there already");
+    assert_true(box_all_linked(&box));
+    assert_int_equal(box_status(&box, 1, 0).links, PEERS_CHANNELS);
+}
+
 static void frames_before_the_proof_are_refused(void **state)
 {
     (void)state;
@@ -413,7 +428,17 @@ static void a_greeting_is_read_as_it_was_written(void **state)
     struct buf bytes = {0};
     hello_put(&bytes, &hello);
     assert_true(hello_take(buf_bytes(&bytes), &back));
-    assert_memory_equal(&hello, &back, sizeof(hello));
+    struct buf again = {0};
+    hello_put(&again, &back);
+    assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&bytes)));
+    buf_free(&again);
+    assert_int_equal(back.from_node, 1);
+    assert_int_equal(back.from_store, 101);
+    assert_int_equal(back.to_node, 2);
+    assert_int_equal(back.to_store, 102);
+    assert_int_equal(back.cluster_id, 77);
+    assert_int_equal(back.run, 5);
+    assert_int_equal(back.dial, 1);
     assert_false(hello_take(bytes_of(bytes.data, bytes.size - 1), &back));
     buf_append_u8(&bytes, 0);
     assert_false(hello_take(buf_bytes(&bytes), &back));
@@ -483,6 +508,7 @@ int main(void)
         TEST(another_protocol_version_is_refused),
         TEST(the_larger_id_does_not_dial),
         TEST(a_proof_that_does_not_fit_the_nonces_is_refused),
+        TEST(a_stale_dial_does_not_supersede),
         TEST(frames_before_the_proof_are_refused),
         TEST(a_stranger_s_big_frame_is_refused_by_its_header),
         TEST(who_says_nothing_is_given_up),
