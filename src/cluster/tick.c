@@ -169,6 +169,17 @@ static void on_event(struct link *link, uint32_t what)
         link_write(link);
 }
 
+/* Silence on control finds a cut cable first, for all channels; the kernel's timer is for what that
+ * does not see. It counts a full receiver too, as a busy node is, so it waits as long as that may
+ * take. */
+static void set_patience(const struct peers *peers, int fd)
+{
+    uint64_t patience_us = peers->options.silent_us;
+    if (patience_us < peers->options.busy_max_us)
+        patience_us = peers->options.busy_max_us;
+    dial_set_patience(fd, (uint32_t)(patience_us / 1000));
+}
+
 /* No place: who came first and has not shown anything yet makes room, in the next tick. */
 static void add_pending(struct peers *peers, int fd)
 {
@@ -189,7 +200,7 @@ static void add_pending(struct peers *peers, int fd)
     if (link == NULL)
         return;
     conn_peer_text(&link->conn, link->caller); /* now: who is gone has no address */
-    dial_set_patience(fd, (uint32_t)(peers->options.silent_us / 1000));
+    set_patience(peers, fd);
     peers->pending[peers->pending_count++] = link;
 }
 
@@ -322,7 +333,7 @@ static void dial(struct peers *peers, struct peer *peer, enum peers_channel at)
     link->node = peer->member.node;
     link->channel = at;
     link->dial = ++peers->links_made;
-    dial_set_patience(fd, (uint32_t)(peers->options.silent_us / 1000));
+    set_patience(peers, fd);
     channel->link = link;
 }
 
