@@ -12,8 +12,8 @@
  * the older, whose bytes that nobody has pulled yet are discarded (L8).
  *
  * Who is at the other end is proved both ways by the cluster's secret (HMAC-SHA256 over both nonces
- * and all identities) before a byte of it is believed. Node ids are the ids of raft messages: a
- * message from another id than its link's, or not to us, is refused.
+ * and all identities) before a byte of it is believed. Node ids are the ids of raft messages, whose
+ * sender and addressee come from the link: nobody can speak for others.
  *
  * Loop thread only; one helper thread sends pulses while a turn is long (see peers_open). In a
  * turn:
