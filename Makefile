@@ -8,7 +8,7 @@ OPT     ?= -O2
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wswitch-enum -Werror
 CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -Isrc -Itests/lib -g $(OPT) $(WARN) -fno-omit-frame-pointer -pthread $(SANITIZE) $(CFLAGS)
 MALLOC  ?= -ljemalloc
-LIBS    := -lleveldb -lxxhash $(MALLOC) -lm -pthread
+LIBS    := -lleveldb -lxxhash -lssl -lcrypto $(MALLOC) -lm -pthread
 
 SRC     := $(filter-out src/node/main.c,$(wildcard src/*/*.c))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)

@@ -61,6 +61,15 @@ struct config {
     char *requirepass; /* "": none */
     int64_t maxclients;
 
+    /* other nodes */
+    int64_t cluster_port;   /* 0: port + 10000 */
+    char *cluster_secret;   /* "": the port for other nodes stays closed */
+    int64_t busy_max_ms;    /* how long one turn of the loop may take before peers hear no more */
+    bool tls_cluster;       /* encrypt links between nodes, with the three files */
+    char *tls_cert_file;    /* "": none */
+    char *tls_key_file;     /* "": none */
+    char *tls_ca_cert_file; /* "": none */
+
     /* process */
     char *dir;
     bool daemonize;

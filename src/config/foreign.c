@@ -9,8 +9,8 @@
 #define ALWAYS_LAZY  "ignored: large values are always freed in the background"
 #define NO_CLUSTER   "refused: the cluster protocol is not supported so far"
 #define CLUSTER_ONLY "ignored: it concerns Redis Cluster"
-#define NO_TLS       "refused: TLS is not built in"
-#define TLS_ONLY     "ignored: TLS is not built in"
+#define NO_TLS       "refused: TLS is for links between nodes only so far (tls-cluster)"
+#define TLS_ONLY     "ignored: links between nodes have fixed settings, clients have no TLS so far"
 #define OWN_LATENCY  "ignored: latency is not tracked in this way"
 #define ONE_LOOP     "ignored: threads are placed in another way"
 #define NO_ACL       "refused: access control lists are not supported so far"
@@ -69,7 +69,6 @@ static const struct config_foreign table[] = {
     {"cluster-link-sendbuf-limit", "0", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-migration-barrier", "1", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-node-timeout", "15000", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
-    {"cluster-port", "0", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-preferred-endpoint-type", "ip", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-replica-no-failover", "no", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-replica-validity-factor", "10", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
@@ -159,16 +158,12 @@ static const struct config_foreign table[] = {
     {"syslog-ident", "redis", CONFIG_FOREIGN_IGNORED, NO_SYSLOG},
     {"tls-auth-clients", "yes", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-ca-cert-dir", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
-    {"tls-ca-cert-file", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
-    {"tls-cert-file", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-ciphers", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-ciphersuites", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-client-cert-file", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-client-key-file", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-client-key-file-pass", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
-    {"tls-cluster", "no", CONFIG_FOREIGN_ONLY, NO_TLS},
     {"tls-dh-params-file", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
-    {"tls-key-file", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-key-file-pass", "", CONFIG_FOREIGN_IGNORED, TLS_ONLY},
     {"tls-port", "0", CONFIG_FOREIGN_ONLY, NO_TLS},
     {"tls-prefer-server-ciphers", "no", CONFIG_FOREIGN_IGNORED, TLS_ONLY},

@@ -108,6 +108,18 @@ static const struct config_directive table[] = {
     STRING("requirepass", MUTABLE, requirepass, "", "password of the default user; empty: none"),
     INT("maxclients", MUTABLE, maxclients, 1, UINT_MAX, "10000", "connections at once"),
 
+    INT("cluster-port", FIXED, cluster_port, 0, 65535, "0",
+        "TCP port for other nodes; 0: port + 10000"),
+    STRING("cluster-secret", FIXED, cluster_secret, "",
+           "what all nodes of a cluster know; empty: no port for other nodes"),
+    INT("busy-max", FIXED, busy_max_ms, 0, 3600000, "60000",
+        "ms of one long command after which other nodes elect anew; 0: at once"),
+    BOOL("tls-cluster", FIXED, tls_cluster, "no", "encrypt links between nodes"),
+    STRING("tls-cert-file", FIXED, tls_cert_file, "", "certificate of this node, PEM"),
+    STRING("tls-key-file", FIXED, tls_key_file, "", "its private key, PEM"),
+    STRING("tls-ca-cert-file", FIXED, tls_ca_cert_file, "",
+           "who must have signed the certificates of nodes, PEM"),
+
     STRING("dir", FIXED, dir, "./data", "folder of the data"),
     BOOL("daemonize", FIXED, daemonize, "no", "run in the background"),
     STRING("pidfile", FIXED, pidfile, "", "file that gets the process id; empty: none"),

@@ -93,6 +93,8 @@ void conn_init(struct conn *conn, int fd, int kind, uint32_t keepalive_s)
 
 void conn_close(struct conn *conn)
 {
+    if (conn->source.fd >= 0 && conn->io->close != NULL)
+        conn->io->close(conn);
     if (conn->source.fd >= 0)
         (void)close(conn->source.fd);
     conn->source.fd = -1;

@@ -22,13 +22,17 @@ struct conn;
 struct conn_io {
     enum conn_err (*read)(struct conn *conn, void *out, size_t size, size_t *got);
     enum conn_err (*write)(struct conn *conn, const void *data, size_t size, size_t *put);
+    void (*close)(struct conn *conn); /* before the descriptor is closed; NULL: nothing to do */
 };
+
+struct tls_session;
 
 struct conn {
     struct net_source source; /* fd -1: closed */
     const struct conn_io *io;
     bool is_unix;
-    bool is_loopback; /* the peer is this machine */
+    bool is_loopback;            /* the peer is this machine */
+    struct tls_session *session; /* of an encrypted stream (net/tls.h), or NULL */
 };
 
 /* Takes fd, a connected socket: makes it non-blocking, sets TCP_NODELAY and, when keepalive_s > 0,

@@ -52,6 +52,14 @@ void raft_hear_leader(struct raft *raft)
     raft_restart_election_timer(raft);
 }
 
+void raft_pulse(struct raft *raft, uint64_t now_us, raft_node leader, raft_term term)
+{
+    raft_enter(raft, now_us);
+    bool follows = raft->role == RAFT_FOLLOWER && raft->leader == leader && leader != 0;
+    if (follows && term == raft->hard.term && !raft->promises_lost)
+        raft_hear_leader(raft);
+}
+
 /* Thesis 4.2.2, figure 4.6: whoever a newer configuration leaves out still stands for election
  * until that is known committed, because it may be the only one whose log lets it win and commit
  * it. */

@@ -233,6 +233,7 @@ void raft_send_ack(struct raft *raft); /* follower */
 void raft_answer_stale_leader(struct raft *raft, const struct raft_message *message);
 
 /* lease.c */
+uint64_t raft_next_beat(const struct raft *raft);
 void raft_send_round(struct raft *raft);
 void raft_confirm_rounds(struct raft *raft);
 bool raft_quorum_is_in_contact(const struct raft *raft, uint64_t within_us);

@@ -15,6 +15,14 @@ static uint64_t round_of(const struct raft_peer *peer)
     return peer->round_acked;
 }
 
+/* At multiples of the interval, so that the heartbeats of all groups of a process, which share a
+ * clock, come together and travel in one frame to each node. */
+uint64_t raft_next_beat(const struct raft *raft)
+{
+    uint64_t interval_us = raft->config.heartbeat_us;
+    return raft->now_us - raft->now_us % interval_us + interval_us;
+}
+
 /* Thesis 6.4: one round serves every read that came before it was sent. */
 void raft_send_round(struct raft *raft)
 {
@@ -25,7 +33,7 @@ void raft_send_round(struct raft *raft)
     raft->round_due = raft->round_wanted = false;
     raft->round++;
     raft->round_sent_us[raft->round % RAFT_ROUND_TIMES] = raft->now_us;
-    raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
+    raft->heartbeat_due_us = raft_next_beat(raft);
     for (uint32_t i = 0; i < raft->membership.members.count; i++) {
         struct raft_peer *peer = &raft->peers[i];
         if (peer->id == raft->config.id)
@@ -58,6 +66,14 @@ bool raft_quorum_is_in_contact(const struct raft *raft, uint64_t within_us)
     ASSERT(raft->role == RAFT_LEADER);
     uint64_t heard_us = raft_quorum_reached(raft, heard_of, raft->now_us);
     return raft->now_us - heard_us < within_us;
+}
+
+void raft_pulse_answered(struct raft *raft, uint64_t now_us, raft_node peer, raft_term term)
+{
+    raft_enter(raft, now_us);
+    struct raft_peer *found = raft_peer_find(raft, peer);
+    if (raft->role == RAFT_LEADER && term == raft->hard.term && found != NULL)
+        found->heard_us = raft->now_us;
 }
 
 /* A leader outside its newest configuration has no lease: the lone voter that it may have left

@@ -274,7 +274,7 @@ static void tick_leader(struct raft *raft)
     if (raft->now_us < raft->heartbeat_due_us)
         return;
     raft->round_due = true;
-    raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
+    raft->heartbeat_due_us = raft_next_beat(raft);
     raft->is_dirty = true;
 }
 

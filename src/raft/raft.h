@@ -283,6 +283,16 @@ void raft_advance(struct raft *raft);
  * The rest follows in a later ready. There is one append message per peer in a ready. */
 void raft_append_cut(struct raft *raft, raft_node to, raft_index last);
 
+/* The leader of this term is alive, said by its helper thread while its loop is busy with one long
+ * command. Like a heartbeat for election timeouts and stickiness; no answer, round, lease, commit
+ * or term comes of it. Nothing unless we follow that leader in that term. */
+void raft_pulse(struct raft *raft, uint64_t now_us, raft_node leader, raft_term term);
+
+/* Leader: the peer heard our pulse of this term. Contact for check-quorum, so that a leader whose
+ * one command took long does not step down after it; no round, lease or match comes of it. Nothing
+ * unless we lead in that term. */
+void raft_pulse_answered(struct raft *raft, uint64_t now_us, raft_node peer, raft_term term);
+
 /* A link to the peer broke: what was in flight may be lost, so it is probed again. */
 void raft_unreachable(struct raft *raft, raft_node peer);
 

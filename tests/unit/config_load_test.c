@@ -219,7 +219,9 @@ static void known_but_unsupported_values_say_why(void **state)
                   "quoin.conf:1: maxmemory-policy: 'allkeys-lru' is refused: eviction is not "
                   "supported so far; noeviction is the only policy");
     check_refused(f, "databases 32", "quoin.conf:1: databases: '32' is not 16, the only value");
-    check_refused(f, "tls-port 6380", "quoin.conf:1: tls-port: refused: TLS is not built in");
+    check_refused(f, "tls-port 6380",
+                  "quoin.conf:1: tls-port: refused: TLS is for links between nodes only so far "
+                  "(tls-cluster)");
     check_refused(f, "user default off",
                   "quoin.conf:1: user: refused: access control lists are not supported so far");
     check_refused(f, "replicaof 10.0.0.1 6379",

@@ -250,7 +250,9 @@ static void bad_values_are_refused_in_the_words_of_redis(void **state)
         f, WORDS("client-output-buffer-limit", "normal 1 x 3"),
         FAILED("client-output-buffer-limit",
                "Error in hard, soft or soft_seconds setting in buffer limit configuration."));
-    check_refused(f, WORDS("tls-port", "6380"), FAILED("tls-port", "refused: TLS is not built in"));
+    check_refused(
+        f, WORDS("tls-port", "6380"),
+        FAILED("tls-port", "refused: TLS is for links between nodes only so far (tls-cluster)"));
 }
 
 static void event_letters_are_answered_in_the_order_of_redis(void **state)

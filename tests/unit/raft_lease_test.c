@@ -234,9 +234,122 @@ static void raft_transferring_leader_still_takes_proposals(void **state)
     assert_true(commit(net, 1) > index);
 }
 
+/* ---- the pulse of a busy leader's helper ---- */
+
+static bool holds_off(struct raft_net *net, uint32_t n)
+{
+    return raft_role(raft_net_raft(net, n)) == RAFT_FOLLOWER &&
+           raft_leader(raft_net_raft(net, n)) == 1;
+}
+
+/* The leader's loop stands: no heartbeats, only pulses. Its followers wait and help nobody else. */
+static void raft_pulse_holds_elections_off(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    uint64_t step_us = net->options.config.election_min_us / 2;
+    for (int i = 0; i < 60; i++) {
+        raft_net_pass(net, step_us);
+        for (uint32_t n = 1; n < 3; n++) {
+            raft_pulse(raft_net_raft(net, n), raft_net_clock(net, n), 1, term(net, 0));
+            raft_net_tick(net, n);
+            assert_true(holds_off(net, n));
+        }
+        struct raft_message vote = {
+            .kind = RAFT_PRE_VOTE, .from = 3, .term = term(net, 0) + 1, .vote = {99, 99, false}};
+        (void)give(net, 1, vote);
+        drop_all(net);
+        assert_true(holds_off(net, 1));
+    }
+    raft_net_pass(net, net->options.config.election_max_us);
+    raft_net_tick(net, 1);
+    assert_false(holds_off(net, 1)); /* no pulse any more */
+}
+
+/* L9: a pulse proves nothing about data. */
+static void raft_pulse_extends_no_lease_and_confirms_no_round(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    assert_true(has_lease(net, 0));
+    assert_int_equal(raft_net_read(net, 0, false), RAFT_READ_WAIT);
+    uint64_t answered = net->reads_answered;
+    raft_net_pass(net, LEASE_US);
+    for (raft_node peer = 2; peer <= 3; peer++)
+        raft_pulse_answered(raft_net_raft(net, 0), raft_net_clock(net, 0), peer, term(net, 0));
+    assert_false(has_lease(net, 0));
+    assert_int_equal(net->reads_answered, answered);
+}
+
+/* Of another leader, another term, to a leader or a candidate: nothing. */
+static void raft_pulse_of_another_leader_or_term_is_nothing(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    raft_term now = term(net, 0);
+    raft_net_pass(net, net->options.config.election_max_us - 1);
+    drop_all(net);
+    struct raft *raft = raft_net_raft(net, 1);
+    raft_pulse(raft, raft_net_clock(net, 1), 3, now);
+    raft_pulse(raft, raft_net_clock(net, 1), 1, now + 1);
+    raft_pulse(raft, raft_net_clock(net, 1), 1, now - 1);
+    raft_pulse(raft, raft_net_clock(net, 1), 0, now);
+    raft_net_pass(net, 1);
+    raft_net_tick(net, 1);
+    assert_int_equal(raft_role(raft), RAFT_PRE_CANDIDATE);
+    assert_int_equal(raft_term_now(raft), now);
+    raft_pulse(raft, raft_net_clock(net, 1), 1, now);
+    assert_int_equal(raft_role(raft), RAFT_PRE_CANDIDATE);
+    raft_pulse(raft_net_raft(net, 0), raft_net_clock(net, 0), 2, now);
+    assert_true(leads(net, 0));
+}
+
+/* 6.2: a leader whose loop stood for long still leads when a quorum answered its pulses … */
+static void raft_pulse_answers_count_as_contact_with_a_quorum(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    struct raft *raft = raft_net_raft(net, 0);
+    raft_net_pass(net, net->options.config.election_max_us * 30);
+    raft_pulse_answered(raft, raft_net_clock(net, 0), 2, term(net, 0));
+    raft_net_tick(net, 0);
+    assert_true(leads(net, 0));
+}
+
+/* … and not when it was another term's, or somebody who is no member. */
+static void raft_pulse_answers_of_others_are_nothing(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    struct raft *raft = raft_net_raft(net, 0);
+    raft_net_pass(net, net->options.config.election_max_us);
+    raft_pulse_answered(raft, raft_net_clock(net, 0), 2, term(net, 0) - 1);
+    raft_pulse_answered(raft, raft_net_clock(net, 0), 2, term(net, 0) + 1);
+    raft_pulse_answered(raft, raft_net_clock(net, 0), 9, term(net, 0));
+    raft_pulse_answered(raft, raft_net_clock(net, 0), 1, term(net, 0)); /* itself */
+    raft_net_tick(net, 0);
+    assert_false(leads(net, 0));
+    raft_pulse_answered(raft_net_raft(net, 1), raft_net_clock(net, 1), 1, term(net, 1));
+}
+
+/* Groups that lead since different moments beat together. */
+static void raft_heartbeats_are_due_at_multiples_of_their_interval(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    uint64_t interval_us = net->options.config.heartbeat_us;
+    for (int i = 0; i < 5; i++) {
+        raft_net_pass(net, interval_us / 3);
+        (void)raft_net_read(net, 0, false); /* a round beside the beat */
+        raft_net_tick(net, 0);
+        assert_int_equal(raft_deadline(raft_net_raft(net, 0)) % interval_us, 0);
+        raft_net_settle(net);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(raft_pulse_holds_elections_off),
+        TEST(raft_pulse_extends_no_lease_and_confirms_no_round),
+        TEST(raft_pulse_of_another_leader_or_term_is_nothing),
+        TEST(raft_pulse_answers_count_as_contact_with_a_quorum),
+        TEST(raft_pulse_answers_of_others_are_nothing),
+        TEST(raft_heartbeats_are_due_at_multiples_of_their_interval),
         TEST(raft_lease_counts_from_the_sending_of_the_round),
         TEST(raft_round_is_confirmed_by_a_quorum_of_voters),
         TEST(raft_leader_does_not_serve_before_its_noop_is_applied),
