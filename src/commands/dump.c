@@ -4,6 +4,7 @@
 
 #include "base/endian.h"
 #include "base/number.h"
+#include "codec/rdb.h"
 #include "commands/call.h"
 #include "commands/generic_commands.h"
 #include "types/hash.h"

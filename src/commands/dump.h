@@ -1,6 +1,7 @@
 /* Values in Redis's serialized form: what DUMP writes and RESTORE reads (codec/rdb.h). */
 #pragma once
 
+#include "base/buf.h"
 #include "types/object.h"
 #include "types/value.h"
 

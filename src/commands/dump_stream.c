@@ -9,6 +9,7 @@
 #include "base/endian.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "codec/rdb.h"
 #include "commands/dump.h"
 #include "types/stream.h"
 
