@@ -49,7 +49,8 @@ struct store_options {
     size_t write_buffer_size; /* LevelDB's, see kv_options; 0: default */
     uint32_t open_files_max;  /* 0: default */
     bool create;              /* make generation 1 when STORE_ABSENT would be the answer */
-    struct bytes members;     /* of a created store, as of index 0 */
+    bool takes_lost;      /* STORE_LOST, _DAMAGED, _ABSENT give a store without rows, see below */
+    struct bytes members; /* of a created store, as of index 0 */
 };
 
 /* What a shard's rows are the fold of. Carried by every flush. */
@@ -63,7 +64,11 @@ struct store_meta {
 
 /* Blocking. On an error *out stays NULL and error (cleared first) names the file and says why; on
  * STORE_OK it holds nothing, or a note for the log: a torn tail was cut. A generation that CURRENT
- * does not name is deleted: an install or creation was cut short. */
+ * does not name is deleted: an install or creation was cut short.
+ *
+ * takes_lost, for a member whose rows others have (L4): the error is given back all the same, with
+ * its text, but *out is a store that is not open, at index 0, of which nothing on disk was touched.
+ * An import (store/import.h) brings it rows; nothing else can be done with it but to free it. */
 MUST_USE enum store_err store_open(struct store **out, const struct store_options *options,
                                    struct buf *error);
 /* Blocking: closes LevelDB. No job of it may be under way. What is buffered is dropped (the WAL has
