@@ -68,6 +68,9 @@ MUST_USE bool fsm_export_read(struct fsm *fsm, struct store_export *export, size
 /* Hands the job that a store_import_ function has just filled to the store worker. */
 void fsm_import_submit(struct fsm *fsm, struct store_import *import, struct worker *worker);
 
+/* store_import_adopt for a state machine: false until it could be done. */
+MUST_USE bool fsm_import_adopt(struct fsm *fsm, struct store_import *import);
+
 /* A done job of this shard. True when LevelDB moved ahead: see store_flushed. Chunks of exports and
  * steps of imports are taken back here, their errors stand in them. */
 bool fsm_job_done(struct fsm *fsm, struct job *job, struct buf *error);

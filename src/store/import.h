@@ -80,7 +80,9 @@ bool store_import_is_adoptable(const struct store *store, const struct store_imp
 /* The store switches over: buffered rows are dropped, applied and flushed are what finish was
  * given, the content is the imported rows. Idle exports are let go. False, and nothing changes,
  * while it is not adoptable: try in each turn. Asked in the same turn after is_adoptable said true,
- * it succeeds, so Raft can be asked in between (raft_installed). */
+ * it succeeds, so Raft can be asked in between (raft_installed). REQUIRES: the store has not
+ * applied the imported index meanwhile, or its rows are lost; Raft refuses the install then:
+ * abandon it. */
 MUST_USE bool store_import_adopt(struct store *store, struct store_import *import);
 
 /* The WAL's reset is durable: closes the old handle and deletes the old generation. What cannot be

@@ -112,10 +112,11 @@ struct store_flush {
 };
 
 /* True when a flush should start: active holds bytes_max or more, or a sweep slice waits to ride,
- * or a failed flush waits to be done again. False while one is under way or LevelDB is not open. */
+ * or a failed flush waits to be done again. False while one is under way, LevelDB is not open or a
+ * finished import waits to be adopted. */
 bool store_flush_due(const struct store *store, size_t bytes_max);
 
-/* False and nothing changes when one is under way or LevelDB is not open. Otherwise freezes active
+/* False and nothing changes where store_flush_due is never true. Otherwise freezes active
  * (or takes the rows of the failed flush again) and fills the job, a zeroed or ended one. Submit it
  * only when this node's WAL holds applied_index synced (L2); until store_flush_end it must stay. */
 MUST_USE bool store_flush_begin(struct store *store, struct store_flush *flush);
@@ -167,7 +168,7 @@ void store_read_fini(struct store_read *read);
 struct job *store_work(struct store *store, uint64_t now_ms);
 void store_work_done(struct store *store, struct job *job);
 
-bool store_is_open(const struct store *store);
+bool store_is_open(const struct store *store); /* false too while an adoption waits for users */
 bool store_sweep_pending(const struct store *store); /* something may be left to sweep */
 
 /* STORE_OK, or why LevelDB is not open; *text then says more. STORE_LOST, STORE_DAMAGED and the
@@ -178,6 +179,7 @@ struct store_counters {
     uint64_t flushes, flush_errors, flushed_rows, flushed_bytes;
     uint64_t reads, read_errors, reopens, push_outs;
     uint64_t swept_rows, refused_rows;
+    uint64_t exports, imports; /* begun, adopted */
 };
 struct store_counters store_counters(const struct store *store);
 uint64_t store_disk_bytes(struct store *store); /* roughly; 0 while not open */
