@@ -112,6 +112,10 @@ static const char *start_name(enum shard_start start)
         return "skipped";
     case SHARD_START_REPLAYED:
         return "replayed";
+    case SHARD_START_INSTALLED:
+        return "installed";
+    case SHARD_START_ROWS_LOST:
+        return "rows_lost";
     }
     UNREACHABLE();
 }

@@ -29,6 +29,8 @@ static int64_t wait_us(struct node *node)
             wait = (int64_t)(deadline - node->now.boot_us);
     }
     uint64_t deadline = exec_next_deadline_us(node->exec);
+    if (node->peers != NULL && peers_deadline(node->peers) < deadline)
+        deadline = peers_deadline(node->peers);
     if (deadline <= node->now.boot_us)
         return 0;
     if (deadline - node->now.boot_us < (uint64_t)wait)
@@ -84,8 +86,12 @@ void node_take_done_jobs(struct node *node)
         wal_job_done(node->wal, job);
     while ((job = worker_take_done(node->store_worker)) != NULL)
         store_job_done(node, job);
-    while ((job = worker_take_done(node->readers)) != NULL)
-        exec_job_done(node->exec, job);
+    while ((job = worker_take_done(node->readers)) != NULL) {
+        if ((job->kind & ((1 << FSM_JOB_SHARD_SHIFT) - 1)) == FSM_JOB_EXPORT)
+            store_job_done(node, job);
+        else
+            exec_job_done(node->exec, job);
+    }
     while ((job = worker_take_done(node->freer)) != NULL)
         exec_job_done(node->exec, job);
 }
@@ -96,12 +102,6 @@ static void tick_shards(struct node *node)
 {
     for (uint32_t id = 0; id < node->shard_count; id++)
         shard_tick(node->shards[id], node->now.boot_us);
-}
-
-static void collect_shards(struct node *node)
-{
-    for (uint32_t id = 0; id < node->shard_count; id++)
-        shard_collect(node->shards[id], node->now.boot_us);
 }
 
 static void submit_wal(struct node *node)
@@ -142,14 +142,22 @@ static void flush_shards(struct node *node)
     }
 }
 
+/* It serves, or knows who does. */
+static bool has_leaders(const struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        uint64_t leader = raft_leader(shard_raft(node->shards[id]));
+        bool is_us = leader == node->identity.node_id;
+        if (leader == 0 || (is_us && !shard_is_serving(node->shards[id])))
+            return false;
+    }
+    return true;
+}
+
 static void note_ready(struct node *node)
 {
-    if (node->is_ready)
+    if (node->is_ready || !has_leaders(node))
         return;
-    for (uint32_t id = 0; id < node->shard_count; id++) {
-        if (!shard_is_serving(node->shards[id]))
-            return;
-    }
     node->is_ready = true;
     node->open_us = node->now.boot_us - node->start_us;
     log_write(node->log, LOG_LEVEL_NOTICE,
@@ -194,9 +202,14 @@ static enum node_state step_stopping(struct node *node)
         log_write(node->log, LOG_LEVEL_WARNING, "Shutting down");
         node->stopping = NODE_SETTLING;
     }
+    if (node->stopping == NODE_SETTLING && !node->has_handed_over) {
+        node->has_handed_over = true;
+        node_hand_over_all(node);
+    }
     if (node->stopping != NODE_NOT_STOPPING && node->stopping_since_us == 0)
         node->stopping_since_us = node->now.boot_us;
-    if (node->stopping == NODE_SETTLING && (exec_is_settled(node->exec) || settles_no_more(node))) {
+    bool is_settled = exec_is_settled(node->exec) && !node_is_handing_over(node);
+    if (node->stopping == NODE_SETTLING && (is_settled || settles_no_more(node))) {
         node->stopping = NODE_FLUSHING;
         wal_request_sync(node->wal);
     }
@@ -219,6 +232,18 @@ static bool has_failed(struct node *node)
     return true;
 }
 
+/* What came in, and then the clock that will judge it (L9). */
+static void receive(struct node *node, struct net_events events)
+{
+    if (node->peers != NULL) /* before clients are freed, whose sources stand in the same events */
+        peers_receive(node->peers, events);
+    if (node->stopping == NODE_NOT_STOPPING) /* else only what was received is still answered */
+        server_receive(node->server, events);
+    node->now = node->options.read_clocks(node->options.clock_context);
+    node_hear_peers(node);
+    node->now.wall_us = node_agreed_wall_us(node);
+}
+
 /* The turn. The clock is read after the input it will judge (L9); proposals meet the WAL before
  * promises are looked at; nothing leaves before its entry is applied (L1). */
 enum node_state node_turn(struct node *node, struct net_events events)
@@ -227,21 +252,21 @@ enum node_state node_turn(struct node *node, struct net_events events)
     node_take_done_jobs(node);
     if (has_failed(node))
         return NODE_FAILED;
-    if (node->stopping == NODE_NOT_STOPPING) /* else only what was received is still answered */
-        server_receive(node->server, events);
-    node->now = node->options.read_clocks(node->options.clock_context);
+    receive(node, events);
 
     tick_shards(node);
-    collect_shards(node);
+    node_collect(node);
     promise_shards(node);
-    exec_follow_leadership(node->exec);
+    exec_follow_leadership(node->exec, node->now);
+    node_follow_cluster(node);
     exec_begin_turn(node->exec, node->now);
     exec_apply(node->exec);
     server_execute(node->server, node->now);
     exec_housekeeping(node->exec);
     exec_propose(node->exec);
-    collect_shards(node);
+    node_collect(node);
     submit_wal(node);
+    node_send(node);
     exec_apply(node->exec);
     flush_shards(node);
     server_release(node->server);
