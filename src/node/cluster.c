@@ -111,8 +111,11 @@ bool node_open_peers(struct node *node, struct buf *error)
 {
     const struct config *config = node->config;
     bool has_secret = config->cluster_secret[0] != 0;
-    if (!has_secret && config->cluster[0] == 0)
-        return true; /* alone; noted in the log once it is open */
+    if (!has_secret && config->cluster[0] == 0) {
+        log_write(node->log, LOG_LEVEL_VERBOSE,
+                  "No cluster-secret: the port for other nodes stays closed");
+        return true;
+    }
     if (!has_secret) {
         buf_append_string(error, "cluster: needs a cluster-secret, the same on all nodes");
         return false;

@@ -9,6 +9,7 @@ enum {
     BALANCE_US = 1000000,
     SURPLUS_US = 3000000,    /* a member that the first shard lacks for so long is taken out */
     JOIN_MAX_US = 600000000, /* a node that RAFT ADD named and that does not come is forgotten */
+    STUCK_US = 1000000,      /* one write or sync that takes longer: a disk that does not answer */
     HEARD_US = 500000,       /* leadership is handed only to who was heard so lately */
 };
 
@@ -239,8 +240,28 @@ static void balance(struct node *node)
         (void)hand_over(node, least->node);
 }
 
+/* A disk that does not answer: writes are still committed by the others, but each waits for two of
+ * them, and nothing of ours is durable. Somebody else leads until it answers again. */
+static void watch_disk(struct node *node)
+{
+    if (!wal_is_busy(node->wal) || node->wal_moved_us == 0)
+        node->wal_moved_us = node->now.boot_us;
+    bool is_stuck = node->now.boot_us - node->wal_moved_us > STUCK_US;
+    if (is_stuck == node->is_stuck)
+        return;
+    node->is_stuck = is_stuck;
+    log_write(node->log, LOG_LEVEL_WARNING,
+              is_stuck ? "The disk does not answer: leading is left to others"
+                       : "The disk answers again");
+    for (uint32_t id = 0; id < node->shard_count; id++)
+        shard_set_willing(node->shards[id], !is_stuck);
+    if (is_stuck)
+        node_hand_over_all(node);
+}
+
 void node_do_duties(struct node *node)
 {
+    watch_disk(node);
     if (node->now.boot_us - node->duty_us < DUTY_US)
         return;
     node->duty_us = node->now.boot_us;

@@ -80,6 +80,8 @@ struct node {
     uint64_t peers_version;  /* sum of the shards' members versions that the links know */
     uint64_t duty_us;        /* when members were looked after last */
     uint64_t balance_us;     /* and leaders */
+    uint64_t wal_moved_us;   /* when the log's thread last had nothing to do, or was done */
+    bool is_stuck;           /* the disk does not answer: others should lead */
     struct installs *installs;
 
     struct turn_time now;

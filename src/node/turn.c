@@ -82,8 +82,10 @@ static void store_job_done(struct node *node, struct job *job)
 void node_take_done_jobs(struct node *node)
 {
     struct job *job;
-    while ((job = worker_take_done(node->wal_worker)) != NULL)
+    while ((job = worker_take_done(node->wal_worker)) != NULL) {
         wal_job_done(node->wal, job);
+        node->wal_moved_us = 0;
+    }
     while ((job = worker_take_done(node->store_worker)) != NULL)
         store_job_done(node, job);
     while ((job = worker_take_done(node->readers)) != NULL) {

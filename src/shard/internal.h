@@ -42,6 +42,7 @@ struct shard {
     uint64_t tail_bytes;         /* of the entries up to the mark that the log still has */
 
     uint64_t reset_batch;     /* of the WAL, in which an install replaced the log */
+    bool is_unwilling;        /* to campaign */
     bool is_frozen;           /* an install is being published: no message, no tick, no apply */
     uint64_t refused_entries; /* append messages dropped: foreign members, or a full log */
 

@@ -297,7 +297,7 @@ struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
     if (next > raft_commit_index(shard->raft) || shard->is_frozen || shard_has_lost_rows(shard))
         return NULL;
     bool is_paused = must_pause(shard);
-    raft_set_electable(shard->raft, !is_paused);
+    raft_set_electable(shard->raft, !is_paused && !shard->is_unwilling);
     if (is_paused)
         return NULL;
     struct entry *entry = entry_log_at(&shard->log, next);
@@ -321,6 +321,12 @@ void shard_job_done(struct shard *shard, struct job *job, struct buf *error)
 }
 
 /* ---- leading ---- */
+
+void shard_set_willing(struct shard *shard, bool is_willing)
+{
+    shard->is_unwilling = !is_willing;
+    raft_set_electable(shard->raft, is_willing);
+}
 
 bool shard_is_serving(const struct shard *shard)
 {

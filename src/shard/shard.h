@@ -95,6 +95,9 @@ void shard_job_done(struct shard *shard, struct job *job, struct buf *error);
 
 /* ---- leading ---- */
 
+/* Whether it may campaign; true at the start. One whose disk does not answer had better not. */
+void shard_set_willing(struct shard *shard, bool is_willing);
+
 /* Leader, and its own no-op is applied (L9). */
 bool shard_is_serving(const struct shard *shard);
 
