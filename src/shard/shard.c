@@ -49,6 +49,19 @@ struct shard {
 
 /* ---- opening ---- */
 
+const char *shard_start_text(enum shard_start start)
+{
+    switch (start) {
+    case SHARD_START_FRESH:
+        return "fresh";
+    case SHARD_START_SKIPPED:
+        return "skipped";
+    case SHARD_START_REPLAYED:
+        return "replayed";
+    }
+    UNREACHABLE();
+}
+
 static bool refuse(struct buf *error, uint32_t id, const char *why, uint64_t a, uint64_t b)
 {
     buf_printf(error, "shard %u: %s (%llu, %llu)", id, why, (unsigned long long)a,

@@ -40,6 +40,7 @@ enum shard_start {
     SHARD_START_SKIPPED, /* nothing to replay */
     SHARD_START_REPLAYED,
 };
+const char *shard_start_text(enum shard_start start); /* "fresh", "skipped", "replayed" */
 
 struct shard;
 
