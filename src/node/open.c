@@ -207,6 +207,11 @@ static size_t clamp(size_t value, size_t min, size_t max)
     return value < min ? min : value > max ? max : value;
 }
 
+static uint64_t measure_us(const struct node *node)
+{
+    return node->options.measure_us == NULL ? 0 : node->options.measure_us();
+}
+
 static bool open_shard(struct node *node, uint32_t id, struct buf *error)
 {
     struct buf dir = {0};
@@ -236,7 +241,9 @@ static bool open_shard(struct node *node, uint32_t id, struct buf *error)
                 .create = node->recovery->groups[id].hard.term == 0,
             },
     };
+    uint64_t before_us = measure_us(node);
     bool is_open = shard_open(&node->shards[id], &options, error);
+    node->shard_open_us[id] = measure_us(node) - before_us;
     buf_free(&dir);
     return is_open;
 }
@@ -244,6 +251,7 @@ static bool open_shard(struct node *node, uint32_t id, struct buf *error)
 static bool open_shards(struct node *node, struct buf *error)
 {
     node->shards = mem_zero(node->shard_count * sizeof(struct shard *));
+    node->shard_open_us = mem_zero(node->shard_count * sizeof(uint64_t));
     for (uint32_t id = 0; id < node->shard_count; id++) {
         if (!open_shard(node, id, error))
             return false;
@@ -439,6 +447,7 @@ void node_close(struct node *node)
     for (uint32_t id = 0; node->shards != NULL && id < node->shard_count; id++)
         shard_close(node->shards[id]);
     mem_free(node->shards);
+    mem_free(node->shard_open_us);
     wal_recovery_free(node->recovery);
     wal_free(node->wal);
     mem_free(node->wal_dir);

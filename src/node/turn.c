@@ -142,6 +142,29 @@ static void flush_shards(struct node *node)
     }
 }
 
+/* One line for each shard that had something to replay, one for all others. */
+static void log_cold_start(const struct node *node)
+{
+    uint32_t skipped = 0;
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        struct shard_status status = shard_status(node->shards[id]);
+        if (status.start != SHARD_START_REPLAYED) {
+            skipped++;
+            continue;
+        }
+        log_write(node->log, LOG_LEVEL_NOTICE,
+                  "Cold start of shard %u: replayed %llu entries above %llu in %llu ms, LevelDB "
+                  "opened in %llu ms",
+                  id, (unsigned long long)status.start_replayed,
+                  (unsigned long long)status.start_applied,
+                  (unsigned long long)status.replay_us / 1000,
+                  (unsigned long long)node->shard_open_us[id] / 1000);
+    }
+    if (skipped > 0)
+        log_write(node->log, LOG_LEVEL_NOTICE, "Cold start: %u of %u shards had nothing to replay",
+                  skipped, node->shard_count);
+}
+
 static void note_ready(struct node *node)
 {
     if (node->is_ready)
@@ -152,6 +175,7 @@ static void note_ready(struct node *node)
     }
     node->is_ready = true;
     node->open_us = node->now.boot_us - node->start_us;
+    log_cold_start(node);
     log_write(node->log, LOG_LEVEL_NOTICE,
               "Ready to accept connections on port %lld, %.3f s after the start",
               (long long)node->config->port, (double)node->open_us / 1e6);

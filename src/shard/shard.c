@@ -45,6 +45,9 @@ struct shard {
     uint64_t stamp_at_us; /* boot time when it was */
     enum shard_start start;
     uint64_t start_replayed;
+    uint64_t start_applied; /* by LevelDB */
+    uint64_t start_at_us;
+    uint64_t replay_us; /* 0: not over, or nothing was to be replayed */
 };
 
 /* ---- opening ---- */
@@ -176,6 +179,8 @@ bool shard_open(struct shard **out, const struct shard_options *options, struct 
     shard->pending_mask = MARKS_START - 1;
     shard->stamp_us = applied.stamp_us;
     shard->stamp_at_us = options->boot_us;
+    shard->start_applied = applied.applied_index;
+    shard->start_at_us = options->boot_us;
     shard->start_replayed = last_of(options->recovered) - applied.applied_index;
     shard->start = options->wal_is_fresh        ? SHARD_START_FRESH
                    : shard->start_replayed == 0 ? SHARD_START_SKIPPED
@@ -358,6 +363,16 @@ static void note_stamp(struct shard *shard, const struct entry *entry)
         shard->stamp_us = entry_stamp_us(entry);
 }
 
+/* What the start found is applied, or a leader replaced it by something newer that is. */
+static void note_replayed(struct shard *shard, uint64_t index, uint64_t now_ms)
+{
+    if (shard->replay_us != 0 || shard->start_replayed == 0 ||
+        index < shard->start_applied + shard->start_replayed)
+        return;
+    uint64_t now_us = now_ms * 1000;
+    shard->replay_us = now_us > shard->start_at_us ? now_us - shard->start_at_us : 1;
+}
+
 struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
 {
     uint64_t next = shard_applied_index(shard) + 1;
@@ -367,6 +382,7 @@ struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
     note_stamp(shard, entry);
     fsm_apply(&shard->fsm, entry, now_ms);
     raft_applied(shard->raft, next);
+    note_replayed(shard, next, now_ms);
     return entry;
 }
 
@@ -451,6 +467,8 @@ struct shard_status shard_status(const struct shard *shard)
     return (struct shard_status){
         .start = shard->start,
         .start_replayed = shard->start_replayed,
+        .start_applied = shard->start_applied,
+        .replay_us = shard->replay_us,
         .term = raft_term_now(shard->raft),
         .commit = raft_commit_index(shard->raft),
         .applied = shard_applied_index(shard),

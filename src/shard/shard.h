@@ -101,6 +101,8 @@ uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us);
 struct shard_status {
     enum shard_start start;
     uint64_t start_replayed; /* entries above LevelDB's applied index that the start found */
+    uint64_t start_applied;  /* LevelDB's applied index then */
+    uint64_t replay_us;      /* from the start until they were applied; 0: not yet, or none */
     uint64_t term, commit, applied, flushed, mark, base, last;
     bool is_leader;
 };

@@ -99,18 +99,15 @@ static void list_segments(struct report *report, const char *dir)
     buf_free(&names);
 }
 
-void report_log(struct report *report)
+/* Without an identity it is not known how many groups there are, nor whose log this may be. */
+static void scan_segments(struct report *report, const char *dir)
 {
     struct log_report *log = &report->log;
-    struct buf dir = {0};
-    buf_printf(&dir, "%s/wal", report->dir);
-    buf_append_u8(&dir, 0);
-    log->group_count = report->shard_count;
-    log->groups = mem_zero((size_t)log->group_count * sizeof(*log->groups));
-    list_segments(report, (const char *)dir.data);
     struct wal_scan scan;
     bool may_scan = true;
-    wal_scan_init(&scan, (const char *)dir.data, log->group_count, report->identity.store_id);
+    log->group_count = report->shard_count;
+    log->groups = mem_zero((size_t)log->group_count * sizeof(*log->groups));
+    wal_scan_init(&scan, dir, log->group_count, report->identity.store_id);
     for (size_t i = 0; i < log->segment_count; i++)
         read_segment(report, &log->segments[i], &scan, &may_scan);
     if (may_scan && wal_scan_finish(&scan, &log->error) == WAL_OK) {
@@ -118,5 +115,15 @@ void report_log(struct report *report)
         take_groups(log, &scan.replay);
     }
     wal_scan_fini(&scan);
+}
+
+void report_log(struct report *report)
+{
+    struct buf dir = {0};
+    buf_printf(&dir, "%s/wal", report->dir);
+    buf_append_u8(&dir, 0);
+    list_segments(report, (const char *)dir.data);
+    if (report->shard_count > 0)
+        scan_segments(report, (const char *)dir.data);
     buf_free(&dir);
 }

@@ -101,6 +101,8 @@ static void read_shard(const struct report *report, uint32_t shard, struct rows_
 
 void report_rows(struct report *report)
 {
+    if (report->shard_count == 0)
+        return;
     report->rows = mem_zero((size_t)report->shard_count * sizeof(*report->rows));
     for (uint32_t shard = 0; shard < report->shard_count; shard++)
         read_shard(report, shard, &report->rows[shard]);

@@ -87,7 +87,7 @@ static bool take_file(const char *from, const char *to, const char *name)
     return copy_file(from, to);
 }
 
-/* Everything of one LevelDB directory. One that does not exist is an empty one. */
+/* Everything of one LevelDB directory; nothing of one that does not exist. */
 static bool fill(const char *from, const char *to, struct buf *error)
 {
     struct buf names = {0};
@@ -133,7 +133,8 @@ static enum kv_err scratch_open(struct kv_env *env, const char *path,
     struct buf target = {0};
     set_path(&target, self->root, path, "");
     const char *to = (const char *)target.data;
-    remove_tree(to);
+    if (access(path, F_OK) == 0) /* else it is new, and this may be its second opening */
+        remove_tree(to);
     enum kv_err err = KV_IO;
     if (fill(path, to, error))
         err = self->library->ops->open(self->library, to, options, out, error);

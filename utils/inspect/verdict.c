@@ -46,7 +46,7 @@ static void append_positions(const struct report *report, struct buf *out)
 static void append_start(const struct report *report, struct buf *out)
 {
     uint64_t replayed = 0;
-    for (uint32_t shard = 0; shard < report->shard_count; shard++)
+    for (uint32_t shard = 0; report->restart.starts && shard < report->shard_count; shard++)
         replayed += report->restart.shards[shard].start_replayed;
     if (!report->restart.starts)
         buf_printf(out, "a start is refused: %.*s", (int)report->restart.error.size,
