@@ -124,6 +124,8 @@ static void run_finish(struct store_import *import)
 {
     struct store_import_target *target = import->target;
     meta_put_identity(target->kv, target->batch, &target->identity);
+    target->meta.installed = target->meta.index;
+    meta_put_installed(target->kv, target->batch, target->meta.index);
     meta_put(target->kv, target->batch, &target->meta);
     write_batch(import);
     if (import->err != STORE_OK)

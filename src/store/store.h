@@ -57,7 +57,8 @@ struct store_options {
 struct store_meta {
     uint64_t applied_index;
     uint64_t applied_term;
-    uint64_t stamp_us; /* of the last ROWS entry (L10) */
+    uint64_t stamp_us;        /* of the last ROWS entry (L10) */
+    uint64_t installed_index; /* that an install brought this generation to; 0: none made it */
     struct bytes
         members; /* of the last MEMBERS entry; borrowed until the next apply or flush end */
 };

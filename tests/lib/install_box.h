@@ -171,7 +171,8 @@ static inline bool is_own_row(struct bytes key)
 {
     return bytes_equal(key, BYTES_LITERAL("Mapplied")) ||
            bytes_equal(key, BYTES_LITERAL("Midentity")) ||
-           bytes_equal(key, BYTES_LITERAL("Mmembers"));
+           bytes_equal(key, BYTES_LITERAL("Mmembers")) ||
+           bytes_equal(key, BYTES_LITERAL("Minstalled"));
 }
 
 /* The whole content but the store's own rows. */

@@ -195,6 +195,9 @@ static void install_brings_garbage_along_and_the_receiver_sweeps_it(void **state
     assert_int_equal(box->import.rows_taken, 12);
     assert_int_equal(import_finish(box, box->export.meta), STORE_OK);
     assert_true(store_import_adopt(box->to.store, &box->import));
+    struct store_meta applied = store_applied(box->to.store);
+    assert_true(applied.applied_index > 0);
+    assert_int_equal(applied.installed_index, applied.applied_index);
     assert_true(store_sweep_pending(box->to.store));
     while (side_work(box, &box->to) || store_flush_due(box->to.store, SIZE_MAX)) {
         if (store_flush_due(box->to.store, SIZE_MAX))

@@ -60,6 +60,9 @@ static void read_identity(struct report *report)
     case IDENTITY_DISK:
         return;
     }
+    report->waits_for_cluster = report->identity.cluster_id == 0;
+    if (report->waits_for_cluster)
+        return;
     if (report->identity.shards >= 1 && report->identity.shards <= WAL_GROUPS_MAX)
         report->shard_count = (uint32_t)report->identity.shards;
     else

@@ -69,7 +69,8 @@ struct report {
     const char *dir; /* absolute */
     struct disk *disk;
     struct kv_env *env;
-    bool is_empty; /* no server was ever started here */
+    bool is_empty;          /* no server was ever started here */
+    bool waits_for_cluster; /* one was, and belongs to no cluster yet: there is no data */
     struct identity identity;
     struct buf identity_error;
     uint32_t shard_count; /* 0 when the identity cannot be read */

@@ -64,6 +64,8 @@ void report_restart(struct report *report)
     config_init(&config);
     if (!log_init(&log, LOG_LEVEL_NOTHING, "/dev/null"))
         buf_append_string(&report->restart.error, "/dev/null cannot be opened");
+    else if (report->waits_for_cluster)
+        report->restart.starts = true; /* it would look for the others, which is not ours to do */
     else if (load_config(report, &config, &report->restart.error))
         start(report, &config, &log);
     scratch_correct(report->env, &report->restart.error);

@@ -4,6 +4,12 @@
 #include "base/mem.h"
 #include "report.h"
 
+static bool rows_are_lost(const struct report *report, uint32_t shard)
+{
+    return report->restart.starts && report->restart.shards != NULL &&
+           report->restart.shards[shard].start == SHARD_START_ROWS_LOST;
+}
+
 static bool rows_damage(const struct rows_report *rows, struct buf *out)
 {
     for (size_t i = 0; i < rows->generation_count; i++) {
@@ -21,6 +27,11 @@ bool report_damage(const struct report *report, struct buf *out)
     for (uint32_t shard = 0; shard < report->shard_count; shard++) {
         if (rows_damage(&report->rows[shard], out))
             return true;
+        if (rows_are_lost(report, shard)) {
+            buf_printf(out, "the rows of shard %u are lost: ", shard);
+            buf_append(out, buf_bytes(&report->rows[shard].error));
+            return true;
+        }
         if (report->log.groups[shard].bad_entries == 0)
             continue;
         buf_printf(out, "%s/wal: %" PRIu64 " entries of shard %u are none", report->dir,
@@ -46,11 +57,16 @@ static void append_positions(const struct report *report, struct buf *out)
 static void append_start(const struct report *report, struct buf *out)
 {
     uint64_t replayed = 0;
-    for (uint32_t shard = 0; report->restart.starts && shard < report->shard_count; shard++)
+    uint32_t lost = 0;
+    for (uint32_t shard = 0; report->restart.starts && shard < report->shard_count; shard++) {
         replayed += report->restart.shards[shard].start_replayed;
+        lost += rows_are_lost(report, shard);
+    }
     if (!report->restart.starts)
         buf_printf(out, "a start is refused: %.*s", (int)report->restart.error.size,
                    (const char *)report->restart.error.data);
+    else if (lost > 0)
+        buf_printf(out, "a start waits for the rows of %u shards from others", lost);
     else if (replayed == 0)
         buf_append_string(out, "a start replays nothing (skipped)");
     else
@@ -67,6 +83,8 @@ bool report_verdict(const struct report *report, struct buf *out)
         buf_printf(out, "%.*s; ", (int)damage.size, (const char *)damage.data);
     if (is_consistent && report->is_empty) {
         buf_append_string(out, "nothing is there; a start makes a new store");
+    } else if (is_consistent && report->waits_for_cluster) {
+        buf_append_string(out, "belongs to no cluster yet; a start waits for one");
     } else {
         if (is_consistent) {
             append_positions(report, out);
