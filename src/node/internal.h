@@ -68,6 +68,7 @@ struct node {
     struct wal *wal;
     struct wal_recovery *recovery; /* until the shards have taken what they need */
     struct shard **shards;
+    uint64_t *shard_open_us; /* how long opening each took, LevelDB's own replay included */
     uint32_t shard_count;
     struct exec *exec;
     struct command_table *table;

@@ -244,6 +244,11 @@ static size_t clamp(size_t value, size_t min, size_t max)
     return value < min ? min : value > max ? max : value;
 }
 
+static uint64_t measure_us(const struct node *node)
+{
+    return node->options.measure_us == NULL ? 0 : node->options.measure_us();
+}
+
 /* Of one that formed its shards alone and was never joined, nobody else has the rows. */
 static bool has_others(const struct node *node, uint32_t id)
 {
@@ -288,7 +293,9 @@ static bool open_shard(struct node *node, uint32_t id, struct buf *error)
                 .members = buf_bytes(&members),
             },
     };
+    uint64_t before_us = measure_us(node);
     bool is_open = shard_open(&node->shards[id], &options, error);
+    node->shard_open_us[id] = measure_us(node) - before_us;
     buf_free(&dir);
     buf_free(&members);
     return is_open;
@@ -297,6 +304,7 @@ static bool open_shard(struct node *node, uint32_t id, struct buf *error)
 static bool open_shards(struct node *node, struct buf *error)
 {
     node->shards = mem_zero(node->shard_count * sizeof(struct shard *));
+    node->shard_open_us = mem_zero(node->shard_count * sizeof(uint64_t));
     for (uint32_t id = 0; id < node->shard_count; id++) {
         if (!open_shard(node, id, error))
             return false;
@@ -510,6 +518,7 @@ void node_close(struct node *node)
     for (uint32_t id = 0; node->shards != NULL && id < node->shard_count; id++)
         shard_close(node->shards[id]);
     mem_free(node->shards);
+    mem_free(node->shard_open_us);
     wal_recovery_free(node->recovery);
     wal_free(node->wal);
     mem_free(node->wal_dir);

@@ -144,6 +144,36 @@ static void flush_shards(struct node *node)
     }
 }
 
+static void log_shard_start(const struct node *node, uint32_t id, const struct shard_status *status)
+{
+    struct buf line = {0};
+    buf_printf(&line, "Cold start of shard %u: %s", id, shard_start_text(status->start));
+    if (status->start == SHARD_START_REPLAYED)
+        buf_printf(&line, " %llu entries above %llu", (unsigned long long)status->start_replayed,
+                   (unsigned long long)status->start_applied);
+    if (status->replay_us > 0)
+        buf_printf(&line, " within %llu ms", (unsigned long long)status->replay_us / 1000);
+    log_write(node->log, LOG_LEVEL_NOTICE, "%.*s, LevelDB opened in %llu ms", (int)line.size,
+              (const char *)line.data, (unsigned long long)node->shard_open_us[id] / 1000);
+    buf_free(&line);
+}
+
+/* A line for each shard whose start was more than opening, one for all others. */
+static void log_cold_start(const struct node *node)
+{
+    uint32_t quiet = 0;
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        struct shard_status status = shard_status(node->shards[id]);
+        if (status.start == SHARD_START_FRESH || status.start == SHARD_START_SKIPPED)
+            quiet++;
+        else
+            log_shard_start(node, id, &status);
+    }
+    if (quiet > 0)
+        log_write(node->log, LOG_LEVEL_NOTICE, "Cold start: %u of %u shards had nothing to replay",
+                  quiet, node->shard_count);
+}
+
 /* It serves, or knows who does. */
 static bool has_leaders(const struct node *node)
 {
@@ -162,6 +192,7 @@ static void note_ready(struct node *node)
         return;
     node->is_ready = true;
     node->open_us = node->now.boot_us - node->start_us;
+    log_cold_start(node);
     log_write(node->log, LOG_LEVEL_NOTICE,
               "Ready to accept connections on port %lld, %.3f s after the start",
               (long long)node->config->port, (double)node->open_us / 1e6);

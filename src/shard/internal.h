@@ -51,6 +51,9 @@ struct shard {
     enum shard_start start;
     bool has_rows_again; /* an install has made up for a start without them */
     uint64_t start_replayed;
+    uint64_t start_applied; /* by LevelDB */
+    uint64_t start_at_us;
+    uint64_t replay_us; /* 0: not over, or nothing was to be replayed */
 };
 
 /* ---- shard.c ---- */

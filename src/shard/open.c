@@ -187,6 +187,23 @@ static struct wal_group_state log_of(const struct shard_options *options, enum f
     return group;
 }
 
+const char *shard_start_text(enum shard_start start)
+{
+    switch (start) {
+    case SHARD_START_FRESH:
+        return "fresh";
+    case SHARD_START_SKIPPED:
+        return "skipped";
+    case SHARD_START_REPLAYED:
+        return "replayed";
+    case SHARD_START_INSTALLED:
+        return "installed";
+    case SHARD_START_ROWS_LOST:
+        return "rows_lost";
+    }
+    UNREACHABLE();
+}
+
 static enum shard_start start_of(const struct shard *shard, const struct shard_options *options,
                                  enum fit fit)
 {
@@ -228,6 +245,8 @@ static bool begin(struct shard *shard, const struct shard_options *options, enum
     shard->pending_mask = MARKS_START - 1;
     shard->stamp_us = applied.stamp_us;
     shard->stamp_at_us = options->boot_us;
+    shard->start_at_us = options->boot_us;
+    shard->start_applied = applied.applied_index;
     if (fit == FIT_INSTALLED) {
         wal_put_reset(shard->wal, shard->id, group.base, applied.members);
         shard->reset_batch = wal_collecting(shard->wal);

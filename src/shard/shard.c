@@ -291,6 +291,16 @@ static bool must_pause(const struct shard *shard)
            store_buffered_bytes(shard->fsm.store) >= shard->apply_backlog_max;
 }
 
+/* What the start found is applied, or a leader replaced it by something newer that is. */
+static void note_replayed(struct shard *shard, uint64_t index, uint64_t now_ms)
+{
+    if (shard->replay_us != 0 || shard->start_replayed == 0 ||
+        index < shard->start_applied + shard->start_replayed)
+        return;
+    uint64_t now_us = now_ms * 1000;
+    shard->replay_us = now_us > shard->start_at_us ? now_us - shard->start_at_us : 1;
+}
+
 struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
 {
     uint64_t next = shard_applied_index(shard) + 1;
@@ -304,6 +314,7 @@ struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
     note_stamp(shard, entry);
     fsm_apply(&shard->fsm, entry, now_ms);
     raft_applied(shard->raft, next);
+    note_replayed(shard, next, now_ms);
     return entry;
 }
 
@@ -399,6 +410,8 @@ struct shard_status shard_status(const struct shard *shard)
     return (struct shard_status){
         .start = shard->start,
         .start_replayed = shard->start_replayed,
+        .start_applied = shard->start_applied,
+        .replay_us = shard->replay_us,
         .term = raft_term_now(shard->raft),
         .commit = raft_commit_index(shard->raft),
         .applied = shard_applied_index(shard),

@@ -50,6 +50,7 @@ enum shard_start {
     SHARD_START_INSTALLED, /* an install was published, the log from before it is dropped */
     SHARD_START_ROWS_LOST, /* they come from others; until then it votes and stores, no more */
 };
+const char *shard_start_text(enum shard_start start); /* "fresh", "skipped", "replayed", … */
 
 struct shard;
 
@@ -156,6 +157,8 @@ bool shard_is_reset(const struct shard *shard); /* the WAL holds what the instal
 struct shard_status {
     enum shard_start start;
     uint64_t start_replayed; /* entries above LevelDB's applied index that the start found */
+    uint64_t start_applied;  /* LevelDB's applied index then */
+    uint64_t replay_us;      /* from the start until they were applied; 0: not yet, or none */
     uint64_t term, commit, applied, flushed, mark, base, last;
     uint64_t log_bytes;
     uint64_t refused_entries;

@@ -471,9 +471,11 @@ static void import_whose_publishing_failed_holds_flushes_until_it_is_abandoned(v
     import_begin(box);
     transfer(box, 500);
     sim_disk_fail(box->disk, SIM_FAULT_SYNC_IO, true);
-    assert_int_equal(import_finish(box, box->export.meta), STORE_IO);
-    assert_int_equal(box->import.state, STORE_IMPORT_FAILED);
     struct store_flush flush = {0};
+    assert_true(store_import_finish(box->to.store, &box->import, &box->export.meta));
+    assert_false(store_flush_begin(box->to.store, &flush)); /* it may be published by now */
+    assert_int_equal(run_import(box), STORE_IO);
+    assert_int_equal(box->import.state, STORE_IMPORT_FAILED);
     assert_false(store_flush_due(box->to.store, 0));
     assert_false(store_flush_begin(box->to.store, &flush));
     assert_content(&box->to, &box->to.model); /* reads go on */
@@ -515,8 +517,10 @@ static void adopt_waits_for_every_job_that_uses_the_old_handle(void **state)
     while (side_work(box, &box->to))
         ;
     struct store_read read = {.rows_max = 10, .bytes_max = 1000};
+    struct store_read other = {.rows_max = 10, .bytes_max = 1000};
     struct store_flush flush = {0};
     assert_true(store_read_begin(box->to.store, &read));
+    assert_true(store_read_begin(box->to.store, &other));
     assert_true(store_flush_begin(box->to.store, &flush));
     import_begin(box);
     transfer(box, 500);
@@ -535,6 +539,9 @@ static void adopt_waits_for_every_job_that_uses_the_old_handle(void **state)
     assert_false(store_import_is_adoptable(box->to.store, &box->import));
     flush.job.run(&flush.job);
     assert_int_equal(store_flush_end(box->to.store, &flush), STORE_OK);
+    assert_false(store_import_adopt(box->to.store, &box->import)); /* the second read */
+    other.job.run(&other.job);
+    assert_int_equal(store_read_end(box->to.store, &other), STORE_OK);
     assert_true(store_import_is_adoptable(box->to.store, &box->import));
     assert_true(store_import_adopt(box->to.store, &box->import));
     assert_content(&box->to, &box->from.model);
@@ -543,6 +550,7 @@ static void adopt_waits_for_every_job_that_uses_the_old_handle(void **state)
     assert_int_equal(store_find_buffered(box->to.store, BYTES_LITERAL("Kmine"), &value),
                      STORE_UNKNOWN);
     store_read_fini(&read);
+    store_read_fini(&other);
     store_flush_fini(&flush);
 }
 
