@@ -161,8 +161,9 @@ static enum peers_err open_stream(struct node *node, struct giving *giving)
 static void begin_giving(struct node *node, struct giving *giving)
 {
     struct shard *shard = node->shards[giving->shard];
-    if (!store_export_begin(shard_fsm(shard)->store, &giving->rows))
-        return;
+    struct store *store = shard_fsm(shard)->store;
+    if (store_flushed(store).applied_index == 0 || !store_export_begin(store, &giving->rows))
+        return; /* see node_install_wants_flush */
     uint64_t index = giving->rows.meta.applied_index;
     if (index < raft_base_index(shard_raft(shard)) || open_stream(node, giving) != PEERS_OK) {
         end_giving(node, giving); /* the core asks again */
@@ -220,14 +221,14 @@ static void send_chunk(struct node *node, struct giving *giving)
         read_chunk(node, giving);
 }
 
-/* Not in snapshot state any more: it acknowledged, or was found to need none. */
+/* It acknowledged, or was found to need none. */
 static bool is_acknowledged(struct node *node, const struct giving *giving)
 {
     struct raft_peer_status peers[RAFT_MEMBERS_MAX];
     size_t count = raft_peers(shard_raft(node->shards[giving->shard]), peers);
     for (size_t i = 0; i < count; i++) {
         if (peers[i].id == giving->peer)
-            return peers[i].state != RAFT_SNAPSHOT;
+            return !peers[i].is_installing;
     }
     return true; /* taken out meanwhile */
 }
@@ -529,6 +530,17 @@ void node_lose_streams(struct node *node, uint64_t peer)
         if (giving->is_used && giving->is_begun && giving->peer == peer && !giving->is_sent)
             giving->term = 0;
     }
+}
+
+/* A shard that never flushed has nothing to give. */
+bool node_install_wants_flush(const struct node *node, uint32_t shard)
+{
+    for (int i = 0; i < GIVING_MAX; i++) {
+        const struct giving *giving = &node->installs->giving[i];
+        if (giving->is_used && !giving->is_begun && giving->shard == shard)
+            return store_flushed(shard_fsm(node->shards[shard])->store).applied_index == 0;
+    }
+    return false;
 }
 
 void node_step_installs(struct node *node)
