@@ -49,3 +49,7 @@ void string_reply_value(struct call *c, const struct object *object);
 
 /* Bytes of a string, from its head alone; 0 for NULL. */
 size_t string_size(const struct object *object);
+
+/* Room in the entry for a change of a part of argv[1]'s value: `written` bytes of it, while it goes
+ * from old_size to new_size. Replies on false. */
+bool string_reserve_part(struct call *c, uint64_t old_size, uint64_t new_size, size_t written);
