@@ -12,7 +12,7 @@
 struct exec_limits {
     uint64_t entry_size_max;  /* entry-max */
     uint64_t string_size_max; /* proto-max-bulk-len */
-    uint64_t hll_sparse_bytes_max;
+    uint64_t hll_sparse_max;
     uint64_t memory_max;   /* paging budget in bytes, all shards together */
     uint64_t backlog_max;  /* unflushed bytes of a shard at which its writes wait */
     struct type_env types; /* thresholds of encodings; the hash seed is not used */

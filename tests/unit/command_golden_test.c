@@ -31,7 +31,7 @@ static const struct command *const tables[] = {
     exec_flush_commands,    exec_debug_commands, acl_commands,           admin_commands,
     client_commands,        config_commands,     connection_commands,    slowlog_commands,
     transaction_commands,   set_commands,        zset_commands,          list_commands,
-    stream_commands,        bitmap_commands,     geo_commands,           hll_commands,
+    stream_commands,        bitmap_commands,     geo_commands,           hyperloglog_commands,
     generic_value_commands, hash_commands,
 };
 
