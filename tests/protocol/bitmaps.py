@@ -47,8 +47,9 @@ def bits_out_of_range_are_refused_before_anything_changes(r):
 
 @test
 def bitcount_of_bytes_and_bits(r):
-    asks(r, ("SET k foobar", "OK"), ("BITCOUNT k", 26), ("BITCOUNT k 0 0", 4), ("BITCOUNT k 1 1", 6),
-         ("BITCOUNT k 1 1 BYTE", 6), ("BITCOUNT k 5 30 BIT", 17), ("BITCOUNT k 5 30 bit", 17),
+    asks(r, ("SET k foobar", "OK"), ("BITCOUNT k", 26), ("BITCOUNT k 0 0", 4),
+         ("BITCOUNT k 1 1", 6), ("BITCOUNT k 1 1 BYTE", 6), ("BITCOUNT k 5 30 BIT", 17),
+         ("BITCOUNT k 5 30 bit", 17),
          ("BITCOUNT k -2 -1", 7), ("BITCOUNT k -10 -100", 0), ("BITCOUNT k 3 2", 0),
          ("BITCOUNT k 0 1000000", 26), ("BITCOUNT k -1000 -6", 4), ("BITCOUNT k 0 -49 BIT", 0),
          ("BITCOUNT k 48 50 BIT", 0), ("BITCOUNT none", 0), ("BITCOUNT none 0 -1 BIT", 0))
@@ -173,7 +174,8 @@ def bitfield_without_writes_only_reads_for_acl_and_routing(r):
     read, write = [[b"k", [b"RO", b"access"]]], [[b"k", [b"RW", b"access", b"update"]]]
     found = r("COMMAND", "GETKEYSANDFLAGS", "BITFIELD", "k", "GET", "u8", "0", "OVERFLOW", "SAT")
     same(found, read)
-    same(r("COMMAND", "GETKEYSANDFLAGS", "BITFIELD", "k", "GET", "u8", "0", "SET", "u8", 0, 1), write)
+    same(r("COMMAND", "GETKEYSANDFLAGS", "BITFIELD", "k", "GET", "u8", "0", "SET", "u8", 0, 1),
+         write)
     same(r("COMMAND", "GETKEYSANDFLAGS", "BITFIELD", "k"), read)
 
 

@@ -34,8 +34,8 @@ def pfadd_tells_whether_anything_was_new(r):
 
 @test
 def the_representation_is_known_to_the_byte(r):
-    asks(r, ("PFADD k a b c", 1), ("PFCOUNT k", 3), ("GET k", b"HYLL\x01" + bytes(3) + b"\3" + bytes(7)
-                                                     + b"`\xf3\x80P\xb1\x84K\xfb\x80BZ"),
+    asks(r, ("PFADD k a b c", 1), ("PFCOUNT k", 3),
+         ("GET k", b"HYLL\x01" + bytes(3) + b"\3" + bytes(7) + b"`\xf3\x80P\xb1\x84K\xfb\x80BZ"),
          ("PFDEBUG DECODE k", b"Z:8436 v:1,1 Z:4274 v:2,1 Z:3068 v:1,1 Z:603"),
          ("PFDEBUG ENCODING k", "sparse"), ("PFDEBUG TODENSE k", 1), ("PFDEBUG TODENSE k", 0),
          ("PFDEBUG ENCODING k", "dense"), ("STRLEN k", 12304),
@@ -84,8 +84,9 @@ def several_keys_are_counted_together_and_left_alone(r):
 
 @test
 def pfmerge_makes_the_union(r):
-    asks(r, ("PFADD a 1 2 3", 1), ("PFADD b 3 4", 1), ("PFMERGE d a b none", "OK"), ("PFCOUNT d", 4),
-         ("PFDEBUG ENCODING d", "sparse"), ("PFMERGE a b", "OK"), ("PFCOUNT a", 4),
+    asks(r, ("PFADD a 1 2 3", 1), ("PFADD b 3 4", 1), ("PFMERGE d a b none", "OK"),
+         ("PFCOUNT d", 4), ("PFDEBUG ENCODING d", "sparse"), ("PFMERGE a b", "OK"),
+         ("PFCOUNT a", 4),
          ("PFMERGE new", "OK"), ("GET new", EMPTY), ("PFMERGE d none", "OK"), ("PFCOUNT d", 4))
     add_numbers(r, "c", 5000)
     asks(r, ("PFDEBUG ENCODING c", "dense"), ("EXPIRE d 1000", 1), ("PFMERGE d c", "OK"),

@@ -75,7 +75,7 @@ MAKERS = [
 
 
 def errors_first(_words, left, right):
-    """Since 7.2 bad arguments are an error for a key that does not exist, or of another type, too."""
+    """Since 7.2 bad arguments are an error for a key of another type, or that is not there, too."""
     missing = left in (0, -1) or (isinstance(left, Error) and left.startswith(b"WRONGTYPE"))
     return typed(left) == typed(right) or (missing and isinstance(right, Error))
 
