@@ -1,4 +1,4 @@
-/* Entries of streams: XADD, XLEN, XRANGE, XDEL, XTRIM, XSETID. */
+/* Entries of streams: XADD, XLEN, XRANGE, XTRIM, XSETID. */
 #include "commands/stream_arguments.h"
 #include "commands/stream_commands.h"
 
@@ -173,39 +173,6 @@ void stream_xrange(struct call *c)
 void stream_xrevrange(struct call *c)
 {
     reply_range(c, true);
-}
-
-/* All ids are good before the first entry goes. */
-static bool ids_are_good(struct call *c, int first)
-{
-    struct stream_id id;
-    for (int i = first; i < c->argc; i++) {
-        if (!stream_id_argument(c, i, 0, true, &id))
-            return false;
-    }
-    return true;
-}
-
-void stream_xdel(struct call *c)
-{
-    const struct value *stream;
-    struct edit edit;
-    struct stream_id id;
-    int64_t removed = 0;
-    if (!find_stream(c, &stream))
-        return;
-    if (stream == NULL) {
-        reply_int(&c->reply, 0);
-        return;
-    }
-    if (!ids_are_good(c, 2) || !call_edit(c, c->argv[1], TYPE_STREAM, &edit))
-        return;
-    for (int i = 2; i < c->argc; i++)
-        removed += stream_id_parse(c->argv[i], 0, true, &id) && stream_remove(&edit, id);
-    call_edit_end(c, c->argv[1], &edit, removed > 0);
-    if (removed > 0)
-        call_notify(c, 't', "xdel", c->argv[1]);
-    reply_int(&c->reply, removed);
 }
 
 void stream_xtrim(struct call *c)

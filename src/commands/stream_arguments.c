@@ -146,6 +146,32 @@ bool stream_options_check(struct call *c, bool is_xadd, struct stream_options *o
     return true;
 }
 
+bool stream_references_word(const struct call *c, int at, enum stream_references *references)
+{
+    static const struct {
+        const char *word;
+        enum stream_references references;
+    } words[] = {{"keepref", STREAM_KEEP_REFERENCES},
+                 {"delref", STREAM_DROP_REFERENCES},
+                 {"acked", STREAM_ONLY_ACKED}};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!call_is_word(c, at, words[i].word))
+            continue;
+        *references = words[i].references;
+        return true;
+    }
+    return false;
+}
+
+static bool parse_references(struct call *c, struct stream_options *options)
+{
+    bool is_first = !options->has_references;
+    options->has_references = true;
+    if (!is_first)
+        call_error_syntax(c);
+    return is_first;
+}
+
 /* One option at *at, which stays at its last word. False after an error, or with *is_id when it is
  * none. */
 static bool parse_option(struct call *c, bool is_xadd, int *at, struct stream_options *options,
@@ -162,6 +188,8 @@ static bool parse_option(struct call *c, bool is_xadd, int *at, struct stream_op
         return parse_trim(c, true, at, options);
     if (has_more && call_is_word(c, *at, "limit"))
         return parse_limit(c, at, options);
+    if ((has_more || !is_xadd) && stream_references_word(c, *at, &options->trim.references))
+        return parse_references(c, options);
     if (is_xadd && call_is_word(c, *at, "nomkstream"))
         return options->no_create = true;
     *is_id = is_xadd;

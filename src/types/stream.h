@@ -63,12 +63,21 @@ void stream_append(struct edit *edit, struct stream_id id, const struct bytes *p
 bool stream_has(const struct value *value, struct stream_id id);
 bool stream_remove(struct edit *edit, struct stream_id id); /* false: it was not there */
 
+/* What becomes of entries that groups still refer to. A group refers to what is pending in it, and
+ * to what it has not been given yet. */
+enum stream_references {
+    STREAM_KEEP_REFERENCES, /* they go, and stay pending */
+    STREAM_DROP_REFERENCES, /* they go, and are pending no more */
+    STREAM_ONLY_ACKED,      /* they stay */
+};
+
 struct stream_trim {
-    bool by_id;          /* entries below min_id go; else all but the newest max_count */
-    bool is_approximate; /* whole nodes only */
+    bool by_id;          /* entries below min_id go; else the oldest, until max_count are left */
+    bool is_approximate; /* only from nodes that are beyond the threshold as a whole */
+    enum stream_references references;
     uint64_t max_count;
     struct stream_id min_id;
-    uint64_t limit; /* entries that go at most, when approximate; 0: none */
+    uint64_t limit; /* entries that are looked at at most, when approximate; 0: none */
 };
 uint64_t stream_trim(struct edit *edit, const struct stream_trim *trim); /* how many went */
 
@@ -146,3 +155,9 @@ void stream_pending_put(struct edit *edit, struct stream_group *group,
                         struct stream_consumer *consumer, struct stream_id id, int64_t delivered_ms,
                         uint64_t times);
 bool stream_pending_remove(struct edit *edit, struct stream_group *group, struct stream_id id);
+
+/* Whether every group was given the entry and acknowledged it; true without groups. */
+bool stream_is_acked(const struct value *value, struct stream_id id);
+
+/* It is pending in no group any more. How many it was pending in. */
+uint32_t stream_drop_references(struct edit *edit, struct stream_id id);

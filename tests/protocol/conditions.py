@@ -92,7 +92,9 @@ def set_with_a_comparison_reads_its_key(r):
 def delex_deletes_if_the_condition_holds(r):
     asks(r, ("DELEX none", 0), ("SET k a", "OK"), ("DELEX k", 1), ("EXISTS k", 0),
          ("SET k a", "OK"), ("DELEX k IFEQ b", 0), ("DELEX k IFNE a", 0), ("DELEX k ifeq a", 1),
-         ("EXISTS k", 0), ("SET k a", "OK"), ("DELEX k IFNE b", 1), ("EXISTS k", 0), ("DELEX k IFEQ a", 0),
+         ("EXISTS k", 0), ("SET k a", "OK"),
+         ("DELEX k IFNE b", 1), ("EXISTS k", 0),
+         ("DELEX k IFEQ a", 0),
          ("DELEX k IFNE a", 0), ("DELEX k IFDNE 0000000000000000", 0))
     r("SET", "k", ZEROS[0])
     asks(r, ("DELEX k IFDEQ 0000000000000000", 0), ("DELEX k IFDNE 00006C38adf31777", 0),

@@ -1,7 +1,8 @@
 /* Every row of every command table against tests/lib/commands_golden.tsv: name, arity and flags as
  * Redis 7.2 declares them; positions of keys and ACL categories as COMMAND INFO of a Redis 7.0.15
  * server tells them ('?' for commands that came later); of still newer commands (DELEX, DELIFEQ,
- * DIGEST, MSETEX) all of it as their pages at redis.io and valkey.io have it. */
+ * DIGEST, MSETEX, XACKDEL, XCFGSET, XDELEX) all of it as their pages at redis.io and valkey.io have
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
