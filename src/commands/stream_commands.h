@@ -18,6 +18,7 @@ void stream_xdelex(struct call *c);
 void stream_xackdel(struct call *c);
 void stream_xtrim(struct call *c);
 void stream_xsetid(struct call *c);
+void stream_xcfgset(struct call *c);
 void stream_xread(struct call *c);
 void stream_xreadgroup(struct call *c);
 void stream_xgroup_create(struct call *c);

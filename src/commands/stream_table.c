@@ -259,6 +259,32 @@ static const struct argument xadd_arguments_field_value[] = {
     ARGUMENTS_END,
 };
 
+static const struct argument idmpauto_arguments[] = {
+    ARGUMENT_WORD("idmpauto-token", "IDMPAUTO", 0),
+    ARGUMENT("pid", ARG_STRING),
+    ARGUMENTS_END,
+};
+
+static const struct argument idmp_arguments[] = {
+    ARGUMENT_WORD("idmp-token", "IDMP", 0),
+    ARGUMENT("pid", ARG_STRING),
+    ARGUMENT("iid", ARG_STRING),
+    ARGUMENTS_END,
+};
+
+static const struct argument xadd_arguments_idmp[] = {
+    {.name = "idmpauto-with-pid", .type = ARG_BLOCK, .parts = idmpauto_arguments},
+    {.name = "idmp-with-pid-iid", .type = ARG_BLOCK, .parts = idmp_arguments},
+    ARGUMENTS_END,
+};
+
+static const struct argument xcfgset_arguments[] = {
+    ARGUMENT("key", ARG_KEY),
+    ARGUMENT_AFTER("IDMP-DURATION", "duration", ARG_INTEGER, ARG_OPTIONAL),
+    ARGUMENT_AFTER("IDMP-MAXSIZE", "maxsize", ARG_INTEGER, ARG_OPTIONAL),
+    ARGUMENTS_END,
+};
+
 static const struct argument xadd_arguments[] = {
     ARGUMENT("key", ARG_KEY),
     {.name = "nomkstream",
@@ -271,6 +297,11 @@ static const struct argument xadd_arguments[] = {
      .flags = ARG_OPTIONAL,
      .since = "8.2.0",
      .parts = references_arguments},
+    {.name = "idmp",
+     .type = ARG_ONEOF,
+     .flags = ARG_OPTIONAL,
+     .since = "8.6.0",
+     .parts = xadd_arguments_idmp},
     {.name = "trim", .type = ARG_BLOCK, .flags = ARG_OPTIONAL, .parts = xadd_arguments_trim},
     {.name = "id_or_auto", .type = ARG_ONEOF, .parts = xadd_arguments_id_or_auto},
     {.name = "field_value",
@@ -283,6 +314,7 @@ static const struct argument xadd_arguments[] = {
 static const struct command_history xadd_history[] = {
     {"6.2.0", "Options NOMKSTREAM, MINID and LIMIT."},
     {"8.2.0", "Options KEEPREF, DELREF and ACKED."},
+    {"8.6.0", "Options IDMP and IDMPAUTO."},
     {NULL, NULL},
 };
 
@@ -482,6 +514,18 @@ const struct command stream_commands[] = {
         .key_specs = {KEY_AT(1, KEY_RW | KEY_DELETE)},
         .arguments = xautoclaim_arguments,
         .tips = nondeterministic_output_tips,
+    },
+    {
+        .name = "xcfgset",
+        .summary = "Sets how long and how many messages of producers are remembered.",
+        .complexity = "O(1); O(N) in the messages remembered when a setting changes",
+        .since = "8.6.0",
+        .group = GROUP_STREAM,
+        .arity = -2,
+        .flags = CMD_WRITE | CMD_FAST,
+        .function = stream_xcfgset,
+        .key_specs = {KEY_AT(1, KEY_RW | KEY_UPDATE)},
+        .arguments = xcfgset_arguments,
     },
     {
         .name = "xclaim",

@@ -49,6 +49,7 @@ void stream_free(struct value *value)
         pack_free(node->pack);
     id_map_fini(&stream->nodes);
     stream_groups_free(stream);
+    production_free(stream->production);
     mem_free(stream);
 }
 

@@ -543,5 +543,183 @@ def trimming_acked_goes_through_many_nodes(r):
     ask(r, "XLEN s", 100)
 
 
+# --- idempotent production: Redis 8.6 ---
+
+AUTO_ONLY = E("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs")
+TWICE = E("ERR IDMP/IDMPAUTO specified multiple times")
+
+
+def tracked(r, key):
+    found = info(r, key)
+    return tuple(found[name] for name in (b"pids-tracked", b"iids-tracked", b"iids-added",
+                                          b"iids-duplicates"))
+
+
+@newer
+def a_message_that_comes_again_is_not_added(r):
+    first = r("XADD", "s", "IDMP", "p", "m1", "*", "f", "1")
+    second = r("XADD", "s", "IDMP", "p", "m2", "*", "f", "2")
+    assert first != second, first
+    ask(r, "XADD s IDMP p m1 * f other", first)
+    ask(r, "XADD s MAXLEN 0 IDMP p m2 NOMKSTREAM * f other", second)
+    asks(r, ("XLEN s", 2), ("XRANGE s - +", [[first, [b"f", b"1"]], [second, [b"f", b"2"]]]))
+    same(tracked(r, "s"), (1, 2, 2, 2))
+    other = r("XADD", "s", "IDMP", "q", "m1", "*", "f", "1")
+    assert other not in (first, second), other
+    same(tracked(r, "s"), (2, 3, 3, 2))
+
+
+@newer
+def a_message_is_remembered_when_its_entry_is_gone(r):
+    first = r("XADD", "s", "IDMP", "p", "m", "*", "f", "1")
+    asks(r, (["XDEL", "s", first], 1), ("XADD s IDMP p m * f 1", first), ("XLEN s", 0),
+         ("DEL s", 1))
+    assert r("XADD", "s", "IDMP", "p", "m", "*", "f", "1") is not None
+    ask(r, "XLEN s", 1)
+
+
+@newer
+def idmpauto_knows_a_message_by_its_content(r):
+    first = r("XADD", "s", "IDMPAUTO", "p", "*", "a", "1", "b", "2")
+    asks(r, ("XADD s IDMPAUTO p * a 1 b 2", first), ("XADD s IDMPAUTO p * b 2 a 1", first),
+         ("XLEN s", 1))
+    for words in (("a", "1"), ("a", "2", "b", "1"), ("a", "1", "b", "2", "a", "1"), ("b", "1"),
+                  ("a1", "b", "2", ""), ("a", ""), ("", "a")):
+        assert r("XADD", "s", "IDMPAUTO", "p", "*", *words) != first, words
+    ask(r, "XLEN s", 8)
+    assert r("XADD", "s", "IDMPAUTO", "q", "*", "a", "1", "b", "2") != first
+    same(tracked(r, "s"), (2, 9, 9, 2))
+
+
+@newer
+def names_of_messages_are_any_bytes(r):
+    names = ["*", "-", "$", "IDMP", "1-1", "\0\1\2", "x" * 1000, "y" * 70000, "ü", "\r\n"]
+    ids = [r("XADD", "s", "IDMP", "p\0", name, "*", "f", "v") for name in names]
+    same(len(set(ids)), len(names))
+    same([r("XADD", "s", "IDMP", "p\0", name, "*", "f", "v") for name in names], ids)
+    ask(r, "DEBUG RELOAD", "OK")
+    same([r("XADD", "s", "IDMP", "p\0", name, "*", "f", "v") for name in names], ids)
+    ask(r, "XLEN s", len(names))
+
+
+@newer
+def idmp_refuses_what_it_does_not_know(r):
+    asks(r, ("XADD s IDMP p m 1-1 f v", AUTO_ONLY), ("XADD s IDMPAUTO p 1-* f v", AUTO_ONLY),
+         ("XADD s IDMP p * f v", BAD_ID), ("XADD s IDMP p m IDMP p n * f v", TWICE),
+         ("XADD s IDMPAUTO p IDMP p n * f v", TWICE), ("XADD s IDMPAUTO p IDMPAUTO p * f v", TWICE),
+         (["XADD", "s", "IDMP", "", "m", "*", "f", "v"],
+          E("ERR IDMP requires a non-empty producer ID")),
+         (["XADD", "s", "IDMP", "p", "", "*", "f", "v"],
+          E("ERR IDMP requires a non-empty idempotent ID")),
+         (["XADD", "s", "IDMPAUTO", "", "*", "f", "v"],
+          E("ERR IDMPAUTO requires a non-empty producer ID")),
+         ("XADD s NOMKSTREAM IDMP p m * f v", None), ("EXISTS s", 0))
+
+
+@newer
+def a_producer_is_remembered_its_newest_messages(r):
+    r("XADD", "s", "*", "f", "v")
+    ask(r, "XCFGSET s IDMP-MAXSIZE 3", "OK")
+    ids = {name: r("XADD", "s", "IDMP", "p", name, "*", "f", "v") for name in "abc"}
+    other = r("XADD", "s", "IDMP", "q", "a", "*", "f", "v")
+    for name in "abc":
+        ask(r, f"XADD s IDMP p {name} * f v", ids[name])
+    assert r("XADD", "s", "IDMP", "p", "d", "*", "f", "v") not in ids.values()
+    asks(r, ("XADD s IDMP p b * f v", ids["b"]), ("XADD s IDMP p c * f v", ids["c"]),
+         ("XADD s IDMP q a * f v", other))
+    assert r("XADD", "s", "IDMP", "p", "a", "*", "f", "v") != ids["a"]
+    same(tracked(r, "s"), (2, 4, 6, 6))
+
+
+@newer
+def a_message_is_remembered_for_a_while(r):
+    r("XADD", "s", "*", "f", "v")
+    ask(r, "XCFGSET s IDMP-DURATION 1", "OK")
+    begin = time.monotonic()
+    first = r("XADD", "s", "IDMP", "p", "m", "*", "f", "v")
+    again = r("XADD", "s", "IDMP", "p", "m", "*", "f", "v")
+    assert again == first or time.monotonic() - begin > 0.9
+    while tracked(r, "s")[:2] != (0, 0):
+        assert time.monotonic() - begin < 10, "it is remembered for ever"
+        time.sleep(0.05)
+    assert time.monotonic() - begin > 0.9, "it was forgotten too early"
+    assert r("XADD", "s", "IDMP", "p", "m", "*", "f", "v") != first
+    same(tracked(r, "s")[:2], (1, 1))
+
+
+@newer
+def xcfgset_forgets_when_it_changes_something(r):
+    first = r("XADD", "s", "IDMP", "p", "m", "*", "f", "v")
+    asks(r, ("XCFGSET s IDMP-DURATION 100 IDMP-MAXSIZE 100", "OK"),
+         ("XADD s IDMP p m * f v", first), ("XCFGSET s idmp-duration 86400", "OK"))
+    same((info(r, "s")[b"idmp-duration"], info(r, "s")[b"idmp-maxsize"]), (86400, 100))
+    same(tracked(r, "s"), (0, 0, 1, 1))
+    second = r("XADD", "s", "IDMP", "p", "m", "*", "f", "v")
+    assert second != first
+    asks(r, ("XCFGSET s IDMP-MAXSIZE 10000 IDMP-DURATION 86400", "OK"), ("XLEN s", 2))
+    same((info(r, "s")[b"idmp-duration"], info(r, "s")[b"idmp-maxsize"]), (86400, 10000))
+
+
+@newer
+def xcfgset_refuses_what_it_does_not_know(r):
+    duration = E("ERR IDMP-DURATION must be between 1 and 86400 seconds")
+    size = E("ERR IDMP-MAXSIZE must be between 1 and 10000 entries")
+    r("XADD", "s", "*", "f", "v")
+    asks(r, ("XCFGSET none IDMP-DURATION 5", NO_KEY), ("EXISTS none", 0),
+         ("XCFGSET s", E("ERR At least one parameter must be specified")),
+         ("XCFGSET s IDMP-DURATION", SYNTAX), ("XCFGSET s FOO", SYNTAX),
+         ("XCFGSET s FOO 1", SYNTAX),
+         ("XCFGSET s IDMP-DURATION 0", duration), ("XCFGSET s IDMP-DURATION 86401", duration),
+         ("XCFGSET s IDMP-MAXSIZE 0", size), ("XCFGSET s IDMP-MAXSIZE 10001", size),
+         ("XCFGSET s IDMP-MAXSIZE -5", size), ("XCFGSET s IDMP-MAXSIZE x IDMP-DURATION", NOT_INT),
+         ("XCFGSET s IDMP-DURATION 000", NOT_INT), ("SET k v", "OK"),
+         ("XCFGSET k IDMP-DURATION 5", WRONG_TYPE))
+    same((info(r, "s")[b"idmp-duration"], info(r, "s")[b"idmp-maxsize"]), (100, 100))
+
+
+@newer
+def a_transaction_adds_a_message_once(r):
+    asks(r, ("MULTI", "OK"), ("XADD s IDMP p a * f v", "QUEUED"),
+         ("XADD s IDMP p b * f v", "QUEUED"),
+         ("XADD s IDMP p a * f v", "QUEUED"))
+    first, second, third = r("EXEC")
+    assert first == third != second, (first, second, third)
+    ask(r, "XLEN s", 2)
+
+
+@newer
+def copies_and_renamed_streams_remember_too(r):
+    first = r("XADD", "s", "IDMP", "p", "m", "*", "f", "v")
+    asks(r, ("COPY s t", 1), ("RENAME s u", "OK"), ("DEBUG RELOAD", "OK"),
+         ("XADD t IDMP p m * f v", first), ("XADD u IDMP p m * f v", first), ("XLEN t", 1),
+         ("XLEN u", 1))
+
+
+@test(only="quoin")
+def what_producers_sent_survives_reload_and_restart():
+    with Server() as other:
+        with other.client() as c:
+            c("XADD", "s", "*", "f", "v")
+            ask(c, "XCFGSET s IDMP-DURATION 3600 IDMP-MAXSIZE 20", "OK")
+            ids = {(p, m): c("XADD", "s", "IDMP", f"p{p}", f"m{m}", "*", "f", "v")
+                   for m in range(30) for p in range(3)}
+            c("XADD", "s", "IDMP", "p0", "m29", "*", "f", "v")
+            before = c("XINFO", "STREAM", "s", "FULL")
+            same(tracked(c, "s"), (3, 60, 90, 1))
+            ask(c, "DEBUG RELOAD", "OK")
+            same(c("XINFO", "STREAM", "s", "FULL"), before)
+        other.restart()
+        with other.client() as c:
+            same(c("XINFO", "STREAM", "s", "FULL"), before)
+        other.restart(hard=True)
+        with other.client() as c:
+            same(c("XINFO", "STREAM", "s", "FULL"), before)
+            for (p, m), name in ids.items():
+                if m >= 10:
+                    ask(c, f"XADD s IDMP p{p} m{m} * f v", name)
+            assert c("XADD", "s", "IDMP", "p0", "m9", "*", "f", "v") != ids[0, 9]
+            same(tracked(c, "s"), (3, 60, 91, 61))
+
+
 if __name__ == "__main__":
     main()
