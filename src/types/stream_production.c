@@ -295,10 +295,10 @@ struct production *production_decode_head(const uint8_t *head)
 }
 
 bool production_load_producer(struct production *production, struct bytes element,
-                              struct bytes row_value)
+                              struct bytes row_value, uint32_t first_unused)
 {
     if (production == NULL || element.size != PRODUCER_KEY || row_value.size == 0 ||
-        find_producer(production, row_value) != NULL)
+        find_producer(production, row_value) != NULL || get_be32(element.data + 1) >= first_unused)
         return false;
     (void)insert_producer(production, get_be32(element.data + 1), row_value);
     return true;

@@ -75,7 +75,7 @@ struct production *production_decode_head(const uint8_t *head);
 
 /* Rows by prefix; they come in order. False: they do not fit (L11). */
 bool production_load_producer(struct production *production, struct bytes element,
-                              struct bytes row_value);
+                              struct bytes row_value, uint32_t first_unused);
 bool production_load_message(struct production *production, struct bytes element,
                              struct bytes row_value, const struct type_env *env);
 bool production_load_end(const struct production *production);

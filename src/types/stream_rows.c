@@ -324,7 +324,8 @@ static bool load_group(struct stream *stream, struct bytes element, struct bytes
     if (element.size != GROUP_KEY || row_value.size < GROUP_HEAD)
         return false;
     struct bytes name = bytes_of(row_value.data + GROUP_HEAD, row_value.size - GROUP_HEAD);
-    if (stream_group_find(&stream->value, name) != NULL)
+    if (stream_group_find(&stream->value, name) != NULL ||
+        get_be32(element.data + 1) >= stream->first_unused)
         return false;
     struct stream_group *group = stream_group_insert(stream, get_be32(element.data + 1), name);
     group->last_id = get_id(row_value.data);
@@ -338,7 +339,8 @@ static bool load_consumer(struct stream *stream, struct bytes element, struct by
         return false;
     struct stream_group *group = stream_group_of(stream, get_be32(element.data + 1));
     struct bytes name = bytes_of(row_value.data + CONSUMER_HEAD, row_value.size - CONSUMER_HEAD);
-    if (group == NULL || stream_consumer_find(group, name) != NULL)
+    if (group == NULL || stream_consumer_find(group, name) != NULL ||
+        get_be32(element.data + 5) >= stream->first_unused)
         return false;
     struct stream_consumer *consumer =
         stream_consumer_insert(stream, group, get_be32(element.data + 5), name);
@@ -375,7 +377,8 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
     case STREAM_ROW_PENDING:
         return load_pending(stream, element, row_value);
     case PRODUCTION_ROW_PRODUCER:
-        return production_load_producer(stream->production, element, row_value);
+        return production_load_producer(stream->production, element, row_value,
+                                        stream->first_unused);
     case PRODUCTION_ROW_MESSAGE:
         return production_load_message(stream->production, element, row_value, env);
     default:
@@ -499,11 +502,13 @@ static uint64_t digest(const struct value *value)
     return hash ^ production_digest(stream->production);
 }
 
-static void check_group(const struct stream_group *group)
+static void check_group(const struct stream_group *group, uint32_t first_unused)
 {
     uint64_t pending = 0;
     id_map_check(&group->pending);
+    ASSERT(group->number < first_unused);
     for (uint32_t i = 0; i < group->consumer_count; i++) {
+        ASSERT(group->consumers[i]->number < first_unused);
         id_map_check(&group->consumers[i]->pending);
         pending += group->consumers[i]->pending.count;
     }
@@ -528,7 +533,7 @@ static void check(const struct value *value)
     ASSERT(stream_id_compare(last, stream->last_id) <= 0);
     id_map_check(&stream->nodes);
     for (uint32_t i = 0; i < stream->group_count; i++)
-        check_group(stream->groups[i]);
+        check_group(stream->groups[i], stream->first_unused);
     production_check(stream->production);
 }
 
