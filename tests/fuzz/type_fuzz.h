@@ -164,7 +164,7 @@ static void fuzz_raw_rows(const struct type_fuzz *fuzz, struct bytes rest)
     buf_free(&out);
 }
 
-static int fuzz_input(const struct type_fuzz *fuzz, struct bytes input)
+__attribute__((unused)) static int fuzz_input(const struct type_fuzz *fuzz, struct bytes input)
 {
     if (input.size < 2)
         return 0;

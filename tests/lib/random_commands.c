@@ -66,8 +66,8 @@ static const char *const LIST[] = {
 static const char *const STREAM[] = {
     "XADD %X * {%f %v}",
     "XADD %X * name %v age %i",
-    "XADD %X [NOMKSTREAM|] [MAXLEN [~|=|] [%u|40|40] [KEEPREF|DELREF|ACKED]|MINID %d] * name %v "
-    "age %i",
+    "XADD %X [MAXLEN [~|=|] [%u|40|40] [KEEPREF|DELREF|ACKED]|MINID %d] * name %v age %i",
+    "XADD %X NOMKSTREAM * name %v age %i",
     "XADD %X %d %f %v",
     "XADD %X [IDMP %p %m|IDMPAUTO %p] * f %m",
     "XADD %X IDMP %p %m * %f %v",
