@@ -54,7 +54,7 @@ static struct exec_limits limits_of(const struct node *node)
     return (struct exec_limits){
         .entry_size_max = node->config->entry_max,
         .string_size_max = node->config->proto_max_bulk_len,
-        .hll_sparse_bytes_max = node->config->hll_sparse_max_bytes,
+        .hll_sparse_max = node->config->hll_sparse_max_bytes,
         .memory_max = node_memory_budget(node),
         .reads_need_quorum = !node->config->read_lease,
         .backlog_max = backlog > BACKLOG_MIN ? backlog : BACKLOG_MIN,
@@ -362,7 +362,7 @@ static void open_table(struct node *node)
     command_table_add(node->table, stream_commands);
     command_table_add(node->table, bitmap_commands);
     command_table_add(node->table, geo_commands);
-    command_table_add(node->table, hll_commands);
+    command_table_add(node->table, hyperloglog_commands);
     command_table_add(node->table, generic_value_commands);
     command_table_add(node->table, hash_commands);
     command_table_add(node->table, generic_commands);

@@ -1,6 +1,8 @@
 /* Every row of every command table against tests/lib/commands_golden.tsv: name, arity and flags as
  * Redis 7.2 declares them; positions of keys and ACL categories as COMMAND INFO of a Redis 7.0.15
- * server tells them ('?' for commands that came later). */
+ * server tells them ('?' for commands that came later); of still newer commands (DELEX, DELIFEQ,
+ * DIGEST, MSETEX, XACKDEL, XCFGSET, XDELEX) all of it as their pages at redis.io and valkey.io have
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +32,7 @@ static const struct command *const tables[] = {
     exec_flush_commands,    exec_debug_commands, acl_commands,           admin_commands,
     client_commands,        config_commands,     connection_commands,    slowlog_commands,
     transaction_commands,   set_commands,        zset_commands,          list_commands,
-    stream_commands,        bitmap_commands,     geo_commands,           hll_commands,
+    stream_commands,        bitmap_commands,     geo_commands,           hyperloglog_commands,
     generic_value_commands, hash_commands,
 };
 
