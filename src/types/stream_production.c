@@ -48,6 +48,7 @@ void production_free(struct production *production)
         producer_free(production->producers[i]);
     mem_free(production->producers);
     mem_free(production->buckets);
+    buf_free(&production->by_number);
     mem_free(production);
 }
 
@@ -79,15 +80,6 @@ static struct producer *find_producer(const struct production *production, struc
     bool is_there;
     uint32_t at = producer_place(production, name, &is_there);
     return is_there ? production->producers[at] : NULL;
-}
-
-static struct producer *producer_of(const struct production *production, uint32_t number)
-{
-    for (uint32_t i = 0; i < production->producer_count; i++) {
-        if (production->producers[i]->number == number)
-            return production->producers[i];
-    }
-    return NULL;
 }
 
 static void make_room_for_producer(struct production *production)
@@ -294,13 +286,30 @@ struct production *production_decode_head(const uint8_t *head)
     return production;
 }
 
+static struct producer *loaded_producer(const struct production *production, uint32_t number)
+{
+    struct producer **items = (void *)production->by_number.data;
+    size_t from = 0, to = production->by_number.size / sizeof(*items);
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (items[middle]->number == number)
+            return items[middle];
+        if (items[middle]->number < number)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
 bool production_load_producer(struct production *production, struct bytes element,
                               struct bytes row_value, uint32_t first_unused)
 {
     if (production == NULL || element.size != PRODUCER_KEY || row_value.size == 0 ||
         find_producer(production, row_value) != NULL || get_be32(element.data + 1) >= first_unused)
         return false;
-    (void)insert_producer(production, get_be32(element.data + 1), row_value);
+    struct producer *producer = insert_producer(production, get_be32(element.data + 1), row_value);
+    buf_append(&production->by_number, bytes_of(&producer, sizeof(producer)));
     return true;
 }
 
@@ -316,7 +325,7 @@ bool production_load_message(struct production *production, struct bytes element
     if (production == NULL || element.size != MESSAGE_KEY || row_value.size <= MESSAGE_HEAD)
         return false;
     uint64_t number = get_be64(element.data + 1);
-    struct producer *producer = producer_of(production, get_le32(row_value.data));
+    struct producer *producer = loaded_producer(production, get_le32(row_value.data));
     struct bytes name = bytes_of(row_value.data + MESSAGE_HEAD, row_value.size - MESSAGE_HEAD);
     struct stream_id id = {get_le64(row_value.data + 4), get_le64(row_value.data + 12)};
     if (producer == NULL || producer->count == production->size_max ||
@@ -328,10 +337,11 @@ bool production_load_message(struct production *production, struct bytes element
     return true;
 }
 
-bool production_load_end(const struct production *production)
+bool production_load_end(struct production *production)
 {
     if (production == NULL)
         return true;
+    buf_free(&production->by_number);
     for (uint32_t i = 0; i < production->producer_count; i++) {
         if (production->producers[i]->count == 0)
             return false;

@@ -55,6 +55,7 @@ struct production {
     size_t memory; /* of all this but the struct itself */
 
     uint32_t expected_producers, expected_messages; /* in a HEAD, and while loading */
+    struct buf by_number; /* struct producer * in the order of their rows, while loading */
 };
 
 struct production *production_new(void);
@@ -78,4 +79,4 @@ bool production_load_producer(struct production *production, struct bytes elemen
                               struct bytes row_value, uint32_t first_unused);
 bool production_load_message(struct production *production, struct bytes element,
                              struct bytes row_value, const struct type_env *env);
-bool production_load_end(const struct production *production);
+bool production_load_end(struct production *production);
