@@ -220,6 +220,17 @@ static void only_members_are_found(void **state)
     assert_null(members_find(&members, 0));
 }
 
+static void members_have_a_voter_only_if_one_of_them_votes(void **state)
+{
+    (void)state;
+    struct members members = {.count = 1, .at = {{.node = 1}, {.node = 2, .is_voter = true}}};
+    assert_false(members_have_voter(&members));
+    members.count = 2;
+    assert_true(members_have_voter(&members));
+    members.count = 0;
+    assert_false(members_have_voter(&members));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_node_twice_is_refused),
         cmocka_unit_test(the_longest_host_and_the_edges_of_the_ports_come_back),
         cmocka_unit_test(only_members_are_found),
+        cmocka_unit_test(members_have_a_voter_only_if_one_of_them_votes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
