@@ -14,6 +14,8 @@ SRC     := $(filter-out src/node/main.c,$(wildcard src/*/*.c))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libquoin.a
 SERVER  := src/quoin-server
+INSPECT := utils/quoin-inspect
+INSPECT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard utils/inspect/*.c))
 
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
 TESTLIB_OBJ := $(TESTLIB_SRC:%.c=$(BUILD)/%.o)
@@ -30,7 +32,7 @@ TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.
 .SECONDARY:
 
 .PHONY: all
-all: $(SERVER) ## build src/quoin-server
+all: $(SERVER) $(INSPECT) ## build src/quoin-server and utils/quoin-inspect
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -45,6 +47,13 @@ $(BUILD)/quoin-server: $(BUILD)/src/node/main.o $(LIB)
 
 # By rename, since a server that runs from the old file keeps it busy.
 $(SERVER): $(BUILD)/quoin-server
+	cp $< $@.new
+	mv $@.new $@
+
+$(BUILD)/quoin-inspect: $(INSPECT_OBJ) $(LIB)
+	$(CC) $(CFLAGS_ALL) $^ -o $@ $(LIBS)
+
+$(INSPECT): $(BUILD)/quoin-inspect
 	cp $< $@.new
 	mv $@.new $@
 
@@ -82,7 +91,7 @@ $(BUILD)/preload/%.so: tests/preload/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -shared -fPIC $< -o $@ -ldl
 
--include $(OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
+-include $(OBJ:.o=.d) $(INSPECT_OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
 -include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS))
 
 # --- Running ---------------------------------------------------------------------------------
@@ -108,6 +117,7 @@ JOBS    ?= $(CPUS)
 RUN     := tests/run -j $(JOBS)
 SEEDS   ?= 1:300
 export QUOIN_SERVER ?= $(SERVER)
+export QUOIN_INSPECT ?= $(INSPECT)
 export QUOIN_TOOLS ?= $(BUILD)/tools
 export QUOIN_SANITIZED
 export QUOIN_PRELOAD ?= $(BUILD)/preload
@@ -120,7 +130,7 @@ FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
 TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check)
 
-TEST_BUILT   := $(SERVER) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS) $(PRELOAD)
+TEST_BUILT   := $(SERVER) $(INSPECT) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS) $(PRELOAD)
 
 .PHONY: test
 test: deps-test ## everything that must hold before a commit; ends with "N passed, N failed"
@@ -155,7 +165,7 @@ protocol: $(SERVER) ## the protocol and every command against a running server
 	@$(RUN) $(PROTOCOL_RUN)
 
 .PHONY: faults
-faults: $(SERVER) $(TRAPS) $(TOOLS) $(PRELOAD) ## kill -9, full disk, damaged files, data beyond memory
+faults: $(SERVER) $(INSPECT) $(TRAPS) $(TOOLS) $(PRELOAD) ## kill -9, full disk, damaged files, data beyond memory
 	@$(RUN) $(FAULTS_RUN)
 
 .PHONY: diff
@@ -164,7 +174,7 @@ diff: $(SERVER) ## COMMANDS=n random commands compared with redis-server
 	tests/protocol/differential.py --commands $(COMMANDS) --seed $${SEED:-$$(date +%s)}
 
 .PHONY: soak
-soak: $(SERVER) $(TRAPS) $(TOOLS) $(PRELOAD) ## the fault tests at full size, more seeds, a long comparison
+soak: $(SERVER) $(INSPECT) $(TRAPS) $(TOOLS) $(PRELOAD) ## the fault tests at full size, more seeds, a long comparison
 	@QUOIN_SOAK=1 $(RUN) --timeout 7200 $(FAULTS_RUN) "tests/protocol/differential.py --commands $(COMMANDS)" \
 	    $(foreach program,$(SIM),"$(program) --seeds 1:20000")
 
@@ -208,11 +218,11 @@ bench: $(SERVER) ## throughput and latency, compared with redis-server
 
 .PHONY: format
 format: ## lay the sources out with clang-format
-	@clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] utils/*.[ch])
+	@clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] utils/*/*.[ch])
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(BUILD) $(SERVER)
+	rm -rf $(BUILD) $(SERVER) $(INSPECT)
 
 .PHONY: help
 help: ## this list

@@ -120,7 +120,7 @@ static bool take_entry(struct fields *in, struct message_scratch *scratch)
 {
     raft_term term = take_u64(in);
     uint32_t size = take_u32(in);
-    struct peers_entry entry = {.term = term, .kind = take_u8(in)};
+    struct entry_view entry = {.term = term, .kind = take_u8(in)};
     entry.payload = take_bytes(in, size);
     if (in->is_short || !entry_is_valid(entry.kind, entry.payload))
         return false;
@@ -145,7 +145,7 @@ static bool take_append(struct fields *in, struct message_scratch *scratch, stru
             return false;
     }
     append->terms = (const raft_term *)(const void *)scratch->terms.data;
-    out->entries = (const struct peers_entry *)(const void *)scratch->entries.data;
+    out->entries = (const struct entry_view *)(const void *)scratch->entries.data;
     return true;
 }
 

@@ -25,7 +25,7 @@ void message_put_append(struct buf *out, uint32_t group, const struct raft_messa
 /* Memory that a decoded append message borrows; zeroed is valid. */
 struct message_scratch {
     struct buf terms;   /* raft_term */
-    struct buf entries; /* struct peers_entry */
+    struct buf entries; /* struct entry_view */
 };
 
 void message_scratch_free(struct message_scratch *scratch);
@@ -33,7 +33,7 @@ void message_scratch_free(struct message_scratch *scratch);
 struct message_in {
     uint32_t group;
     struct raft_message message; /* from and to are 0: the link's */
-    const struct peers_entry *entries;
+    const struct entry_view *entries;
 };
 
 /* Takes one message off foreign bytes. False: not what message_put writes; out is unspecified.

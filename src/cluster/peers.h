@@ -149,14 +149,6 @@ enum peers_input_kind {
     PEERS_IN_STREAM_STOP,  /* the other end gave the stream up, sender or receiver */
 };
 
-/* Entry i of an append message, index = message.append.prev_index + 1 + i. kind and payload are
- * what entry_is_valid allows. */
-struct peers_entry {
-    uint64_t term;
-    uint8_t kind; /* enum entry_kind */
-    struct bytes payload;
-};
-
 struct peers_request_id {
     uint64_t link;   /* incarnation of the forward link */
     uint64_t number; /* on it */
@@ -174,7 +166,8 @@ struct peers_input {
             /* append.terms is set; append.changes is NULL: the shard sets it from the entries of
              * kind ENTRY_MEMBERS, whose encoding is the shard's. */
             struct raft_message message;
-            const struct peers_entry *entries; /* message.append.count of them */
+            /* message.append.count of them: index prev_index + 1 and on. */
+            const struct entry_view *entries;
         } raft;
         struct {
             uint32_t group;

@@ -63,7 +63,7 @@ bool entry_is_valid(uint8_t kind, struct bytes payload)
                rows_are_valid(
                    bytes_of(payload.data + ENTRY_STAMP_SIZE, payload.size - ENTRY_STAMP_SIZE));
     case ENTRY_MEMBERS:
-        return true;
+        return true; /* what they say is judged by who follows it */
     default:
         return false;
     }

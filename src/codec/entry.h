@@ -4,7 +4,7 @@
  *
  *   payload := stamp_us:le64 rows          (kind ROWS; rows as in codec/rows.h)
  *   payload :=                             (kind NOOP)
- *   payload := members                     (kind MEMBERS; the members' own encoding)
+ *   payload := members                     (kind MEMBERS; codec/members.h)
  *
  * Retry identity (home, incarnation, seat, sequence, reply) travels as an ordinary S row. */
 #pragma once
@@ -26,6 +26,13 @@ struct entry {
     uint8_t kind; /* enum entry_kind; foreign values are refused when read */
     size_t size;  /* of the payload */
     uint8_t *payload;
+};
+
+/* An entry as it came from elsewhere, not kept yet. */
+struct entry_view {
+    uint64_t term;
+    uint8_t kind; /* kind and payload are what entry_is_valid allows */
+    struct bytes payload;
 };
 
 /* Takes the memory of payload (from mem_alloc, or NULL when size is 0). One reference. */

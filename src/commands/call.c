@@ -220,12 +220,14 @@ static struct object *find(struct call *c, struct bytes key, bool needs_value, u
 {
     struct object *object;
     int failures = 0;
+    if (c->is_broken)
+        return NULL;
     while (!call_probe(c, key, needs_value, order, &object)) {
         forget_found(c);
-        if (!c->env->await_key(c, *order, key, needs_value) && ++failures == READS_MAX) {
-            c->is_broken = true;
+        bool is_read = c->env->await_key(c, *order, key, needs_value);
+        c->is_broken |= !is_read && ++failures == READS_MAX;
+        if (c->is_broken)
             return NULL;
-        }
     }
     depend_on(c, hot_gate(c->hot, c->keyspace, object));
     return object;

@@ -62,6 +62,14 @@ struct config {
     int64_t maxclients;
 
     /* other nodes */
+    int64_t node;              /* 0: as the data says, or 1 */
+    char *cluster;             /* who forms it: "1=host:port,..."; "": nobody else */
+    bool cluster_enabled;      /* the cluster protocol towards clients */
+    char *cluster_announce_ip; /* "": as bind and port say */
+    int64_t cluster_announce_port;
+    bool read_lease;
+    uint64_t log_tail;
+    uint64_t install_log_max;
     int64_t cluster_port;   /* 0: port + 10000 */
     char *cluster_secret;   /* "": the port for other nodes stays closed */
     int64_t busy_max_ms;    /* how long one turn of the loop may take before peers hear no more */

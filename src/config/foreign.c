@@ -7,7 +7,6 @@
 #define OWN_MEMORY   "ignored: memory is managed in another way"
 #define NO_EVICTION  "ignored: nothing is evicted from the data"
 #define ALWAYS_LAZY  "ignored: large values are always freed in the background"
-#define NO_CLUSTER   "refused: the cluster protocol is not supported so far"
 #define CLUSTER_ONLY "ignored: it concerns Redis Cluster"
 #define NO_TLS       "refused: TLS is for links between nodes only so far (tls-cluster)"
 #define TLS_ONLY     "ignored: links between nodes have fixed settings, clients have no TLS so far"
@@ -61,11 +60,8 @@ static const struct config_foreign table[] = {
     {"cluster-announce-bus-port", "0", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-announce-hostname", "", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-announce-human-nodename", "", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
-    {"cluster-announce-ip", "", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
-    {"cluster-announce-port", "0", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-announce-tls-port", "0", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-config-file", "nodes.conf", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
-    {"cluster-enabled", "no", CONFIG_FOREIGN_ONLY, NO_CLUSTER},
     {"cluster-link-sendbuf-limit", "0", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-migration-barrier", "1", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},
     {"cluster-node-timeout", "15000", CONFIG_FOREIGN_IGNORED, CLUSTER_ONLY},

@@ -145,7 +145,7 @@ void exec_unpark(struct exec *exec, struct request *request)
 /* ---- waking ---- */
 
 /* Gates are kept with the request: those of exec are the next run's. */
-static void finish(struct exec *exec, struct request *request)
+void exec_finish(struct exec *exec, struct request *request)
 {
     struct request_block *block = &request->wait.block;
     ASSERT(request->gate_count <= 1);
@@ -170,7 +170,7 @@ void exec_serve_woken(struct exec_shard *es)
             continue; /* it is on its way already */
         list_remove(&request->wait.link);
         if (exec_proceed(exec, request) == EXEC_DONE)
-            finish(exec, request);
+            exec_finish(exec, request);
     }
     es->serves_woken = false;
 }
@@ -215,6 +215,6 @@ bool exec_unblock(struct exec *exec, struct request *request, const char *error)
     request->gate_count = 0;
     request->wait.state = REQUEST_NEW;
     exec_unpark(exec, request);
-    finish(exec, request);
+    exec_finish(exec, request);
     return true;
 }

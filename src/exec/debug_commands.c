@@ -61,7 +61,7 @@ static struct object *find_now(struct run *run, struct exec_shard *es, struct by
             return NULL;
         case HOT_COLD:
             load = exec_load(es, keyspace, order, key, object, true);
-            if (load != NULL && !exec_wait_for_load(run, load)) {
+            if (run->is_cancelled || (load != NULL && !exec_wait_for_load(run, load))) {
                 run->call.is_broken = true;
                 return NULL;
             }
@@ -98,6 +98,8 @@ static bool is_clean(const struct exec *exec)
 {
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
+        if (!exec_leads(es))
+            continue;
         if (shard_applied_index(es->shard) != shard_last_index(es->shard) ||
             !fsm_is_clean(shard_fsm(es->shard)))
             return false;
@@ -144,12 +146,14 @@ static void debug_reload(struct call *c)
     for (uint32_t id = 0; id < exec->shard_count; id++)
         exec_close_entry(&exec->shards[id]);
     exec->wants_flush = true;
-    while (!is_clean(exec))
+    while (!is_clean(exec) && !run->is_cancelled)
         exec_wait_a_turn(run);
     exec->wants_flush = false;
     uint64_t errors = exec->counters.load_errors;
     bool is_ok = true;
-    for (uint32_t id = 0; id < exec->shard_count && is_ok; id++) {
+    for (uint32_t id = 0; id < exec->shard_count && is_ok && !run->is_cancelled; id++) {
+        if (!exec_leads(&exec->shards[id]))
+            continue;
         hot_drop_clean(exec->shards[id].hot);
         for (int database = 0; database < HOT_DATABASES && is_ok; database++)
             is_ok = exec->shards[id].hot->databases[database]->keys == 0 ||

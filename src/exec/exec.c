@@ -85,7 +85,7 @@ static bool shard_init(struct exec *exec, struct exec_shard *es, const struct ex
     es->hot->released = shard_applied_index(es->shard);
     list_init(&es->queue);
     list_init(&es->loads);
-    return restore(es, error);
+    return shard_has_lost_rows(es->shard) || restore(es, error);
 }
 
 bool exec_new(struct exec **out, const struct exec_options *options, struct buf *error)
@@ -173,7 +173,7 @@ void exec_begin_turn(struct exec *exec, struct turn_time now)
         es->now_us = shard_now_us(es->shard, now.boot_us, now.wall_us);
         es->hot->clock = (uint32_t)(now.boot_us >> 16);
         es->is_asked = false;
-        if (!list_is_empty(&es->queue) && exec_shard_is_open(es))
+        if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_is_open(es)))
             exec_wake_queue(es);
     }
 }
@@ -200,24 +200,6 @@ void exec_propose(struct exec *exec)
     }
 }
 
-void exec_follow_leadership(struct exec *exec)
-{
-    for (uint32_t id = 0; id < exec->shard_count; id++) {
-        struct exec_shard *es = &exec->shards[id];
-        uint64_t term = shard_lead_term(es->shard);
-        if (term == es->lead_term)
-            continue;
-        if (es->lead_term != 0) {
-            ASSERT(es->holder == NULL); /* suspended runs end first; only a lone voter exists */
-            exec_abandon_loads(es, NULL);
-            hot_drop_ahead(es->hot);
-        }
-        es->lead_term = term;
-        if (term != 0)
-            hot_set_term(es->hot, term);
-    }
-}
-
 static void apply_entry(struct exec_shard *es, const struct entry *entry)
 {
     bool has_rows = entry->kind == ENTRY_ROWS;
@@ -234,8 +216,10 @@ void exec_apply(struct exec *exec)
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
         struct entry *entry;
-        while ((entry = shard_next_applied(es->shard, now_ms)) != NULL)
+        while ((entry = shard_next_applied(es->shard, now_ms)) != NULL) {
+            exec_note_applied(es, entry);
             apply_entry(es, entry);
+        }
     }
 }
 
@@ -347,18 +331,12 @@ bool exec_is_settled(const struct exec *exec)
 {
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         const struct exec_shard *es = &exec->shards[id];
-        if (es->holder != NULL || !list_is_empty(&es->loads) || es->hot->is_open ||
-            shard_applied_index(es->shard) != shard_last_index(es->shard))
+        bool waits =
+            exec_leads(es) && shard_applied_index(es->shard) != shard_last_index(es->shard);
+        if (es->holder != NULL || !list_is_empty(&es->loads) || es->hot->is_open || waits)
             return false;
     }
     return list_is_empty(&exec->ready) && list_is_empty(&exec->finished);
-}
-
-bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate)
-{
-    ASSERT(gate.shard < exec->shard_count);
-    return gate.index <= shard_applied_index(exec->shards[gate.shard].shard) ||
-           NODE_MUTANT(gates_are_open);
 }
 
 struct exec_counters exec_counters(const struct exec *exec)
@@ -397,6 +375,10 @@ struct exec_database_counts exec_database_counts(const struct exec *exec, int da
 static bool await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value)
 {
     struct run *run = run_of(c);
+    if (run != NULL && run->is_cancelled) {
+        c->is_broken = true;
+        return false;
+    }
     /* A plain command's keys were loaded before it ran: one that is cold now has a row that cannot
      * be read. */
     if (run == NULL || run->shard == NULL) {
@@ -410,5 +392,7 @@ static bool await_key(struct call *c, uint64_t order, struct bytes key, bool nee
     struct load *load = exec_load(run->shard, c->keyspace, order, key, object, needs_value);
     if (load == NULL) /* the row buffers had it */
         return run->exec->counters.load_errors == errors;
-    return exec_wait_for_load(run, load);
+    bool is_loaded = exec_wait_for_load(run, load);
+    c->is_broken |= run->is_cancelled;
+    return is_loaded;
 }

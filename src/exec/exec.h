@@ -52,7 +52,9 @@ struct request_wait {
     struct list loads; /* what it waits for */
     struct run *run;   /* its fiber, when it has begun on one */
     struct request_block block;
-    uint32_t state; /* enum request_state of exec/internal.h */
+    uint32_t state;                 /* enum request_state of exec/internal.h */
+    uint32_t confirmed_shards;      /* below it all are confirmed, of a request for all */
+    uint64_t read_round, read_term; /* the quorum round that a read without a lease waits for */
     bool has_load_failed;
 };
 
@@ -101,7 +103,25 @@ bool exec_is_parked(const struct request *request);
 bool exec_unblock(struct exec *exec, struct request *request, const char *error);
 uint64_t exec_parked_count(const struct exec *exec);
 
-bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate);
+/* What a reply that waits at a gate may do. A gate of a leadership that is over opens when its
+ * entry is committed after all. */
+enum exec_gate_state {
+    EXEC_GATE_CLOSED,   /* wait */
+    EXEC_GATE_OPEN,     /* leave */
+    EXEC_GATE_REPLACED, /* another leader's entry stands there: nothing happened, nor will it */
+    EXEC_GATE_UNKNOWN,  /* nobody could be asked in time, or any more */
+};
+enum exec_gate_state exec_gate_state(const struct exec *exec, struct exec_gate gate);
+
+static inline bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate)
+{
+    return exec_gate_state(exec, gate) == EXEC_GATE_OPEN;
+}
+
+/* True, with MOVED as the reply, when the keys' shard is led elsewhere as far as is known. For
+ * commands that a home only notes (MULTI, WATCH); exec_run answers so by itself. */
+bool exec_is_elsewhere(struct exec *exec, const struct command *command, const struct bytes *argv,
+                       int argc, struct reply *reply);
 
 /* WATCH: marks set->is_dirty when the key changes from now on; a key that exists and expires
  * counts. The set is initialised with list_init. exec_unwatch empties it and clears the mark. */

@@ -13,9 +13,10 @@ struct exec_limits {
     uint64_t entry_size_max;  /* entry-max */
     uint64_t string_size_max; /* proto-max-bulk-len */
     uint64_t hll_sparse_bytes_max;
-    uint64_t memory_max;   /* paging budget in bytes, all shards together */
-    uint64_t backlog_max;  /* unflushed bytes of a shard at which its writes wait */
-    struct type_env types; /* thresholds of encodings; the hash seed is not used */
+    uint64_t memory_max;    /* paging budget in bytes, all shards together */
+    uint64_t backlog_max;   /* unflushed bytes of a shard at which its writes wait */
+    bool reads_need_quorum; /* read-lease no: a lease is not enough, each read waits for a round */
+    struct type_env types;  /* thresholds of encodings; the hash seed is not used */
 };
 
 struct exec_options {
@@ -44,10 +45,19 @@ void exec_set_limits(struct exec *exec, struct exec_limits limits);
 /* Not NULL: writes get this error, as long as it is set ("MISCONF …"). Borrowed. */
 void exec_refuse_writes(struct exec *exec, const char *error);
 
+/* After the core has spoken, before anything else runs: what a lost leadership leaves behind goes
+ * (L9). */
+void exec_follow_leadership(struct exec *exec, struct turn_time now);
+
+/* Where a shard is led when not here: "host:port" as MOVED names it, or "": nobody knows. */
+void exec_set_leader(struct exec *exec, uint32_t shard, const char *address);
+
+/* The shard's rows were replaced by an install as of index; rows: its M and N rows. */
+void exec_reinstalled(struct exec *exec, uint32_t shard, uint64_t index, struct bytes rows);
+
 void exec_begin_turn(struct exec *exec, struct turn_time now); /* after input; before exec_run */
 void exec_housekeeping(struct exec *exec);                     /* expiry, filters, stranded loads */
 void exec_propose(struct exec *exec);                   /* every shard closes its open entry */
-void exec_follow_leadership(struct exec *exec);         /* after the core has spoken */
 void exec_apply(struct exec *exec);                     /* committed entries; gates open */
 void exec_end_turn(struct exec *exec);                  /* paging, garbage */
 void exec_job_done(struct exec *exec, struct job *job); /* a done job of readers or freer */

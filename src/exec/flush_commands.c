@@ -46,7 +46,7 @@ static void flush_databases(struct call *c, int first, int last)
 {
     struct exec *exec = run_of(c)->exec;
     for (uint32_t id = 0; id < exec->shard_count; id++) {
-        for (int database = first; database <= last; database++)
+        for (int database = first; database <= last && exec_leads(&exec->shards[id]); database++)
             flush_shard(c, &exec->shards[id], database);
     }
     c->found_count = 0;

@@ -14,6 +14,8 @@
 
 enum {
     EXEC_ENTRY_CLOSE_SIZE = 1 << 20, /* an open entry of this size closes before the turn ends */
+    EXEC_TERM_RUNS = 32,             /* changes of leadership that gates may look back over */
+    EXEC_ADDRESS_SIZE = 288,
 };
 
 /* Where a request stands.
@@ -34,12 +36,23 @@ enum request_state {
 
 struct load;
 
+/* Entries from `first` on were applied in this term, up to the next run. */
+struct term_run {
+    uint64_t term;
+    uint64_t first;
+};
+
 struct exec_shard {
     struct exec *exec;
     struct shard *shard;
     struct hot *hot;
     uint32_t id;
-    uint64_t lead_term;     /* that hot memory works for; 0: none */
+    uint64_t lead_term;             /* that hot memory works for; 0: none */
+    char leader[EXEC_ADDRESS_SIZE]; /* where it is, when it is known and not here; else "" */
+    uint64_t leaderless_since_us;   /* boot time; 0: a leader is known */
+    uint64_t lost_at_us;            /* when the lead was lost last */
+    struct term_run terms[EXEC_TERM_RUNS];
+    int term_count;
     struct run *holder;     /* the run that has the shard for itself: nobody else executes */
     bool serves_woken;      /* exec_serve_woken is under way */
     bool awaits_key;        /* the holder is inside a command that has objects in its hands */
@@ -95,6 +108,8 @@ struct run {
     struct exec_shard *shard; /* NULL: all shards */
     bool is_exclusive;        /* holds its shards until it ends */
     bool has_ended;
+    bool is_cancelled;     /* a shard of it is not led any more: it ends without another change */
+    size_t reply_from;     /* where its reply begins in the request's buffer */
     uint64_t changes_from; /* end of the shard's ring when it began: beyond are its changes */
     uint64_t *gates;       /* by shard: newest entry the reply depends on */
 };
@@ -128,6 +143,14 @@ void exec_yield(struct run *run);
 MUST_USE bool exec_wait_for_load(struct run *run, struct load *load);
 void exec_depend(struct run *run, const struct exec_shard *es, uint64_t index);
 
+/* ---- leadership.c ---- */
+bool exec_leads(const struct exec_shard *es);
+/* Not led here, and requests need not wait to be told so. */
+bool exec_knows_what_to_say(const struct exec_shard *es);
+void exec_reply_elsewhere(struct exec_shard *es, int slot, struct reply *reply);
+int exec_slot_of(const struct command *command, const struct bytes *argv, int argc);
+void exec_note_applied(struct exec_shard *es, const struct entry *entry);
+
 /* ---- transaction.c ---- */
 enum route_result { ROUTE_ONE, ROUTE_ALL, ROUTE_CROSS_SLOT };
 enum route_result exec_route(struct exec *exec, struct request *request, uint32_t *shard);
@@ -157,6 +180,7 @@ bool exec_load_job_done(struct exec *exec, struct job *job);
 enum exec_result exec_park(struct exec_shard *es, struct request *request, const struct call *c);
 void exec_unpark(struct exec *exec, struct request *request); /* it is answered or gone */
 void exec_serve_woken(struct exec_shard *es);                 /* not inside a run */
+void exec_finish(struct exec *exec, struct request *request); /* done: comes by exec_take_done */
 void exec_end_waits(struct exec *exec);                       /* whose time is over */
 struct request *exec_take_finished(struct exec *exec);
 

@@ -72,7 +72,8 @@ static void keys_command(struct call *c)
     list.reply = (struct reply){.out = &list.out, .protocol = c->reply.protocol};
     bool is_ok = true;
     for (uint32_t id = 0; id < exec->shard_count && is_ok; id++)
-        is_ok = keys_of_shard(c, &exec->shards[id], c->argv[1], &list);
+        is_ok = !exec_leads(&exec->shards[id]) ||
+                keys_of_shard(c, &exec->shards[id], c->argv[1], &list);
     if (is_ok) {
         reply_array(&c->reply, list.count);
         buf_append(c->reply.out, buf_bytes(&list.out));
@@ -159,6 +160,14 @@ static void scan_reply(struct call *c, const struct scan *scan, const struct key
     }
 }
 
+/* The next shard that is led here; shard_count: none. */
+static uint32_t next_led(const struct exec *exec, uint32_t shard)
+{
+    while (shard < exec->shard_count && !exec_leads(&exec->shards[shard]))
+        shard++;
+    return shard;
+}
+
 /* A cursor is slot and hash of the next key, so it means the same on every node and after a
  * restart; shards hold consecutive slots, so it leads from one to the next. */
 static void scan_command(struct call *c)
@@ -171,16 +180,19 @@ static void scan_command(struct call *c)
     uint32_t shard = router_shard_of_slot(exec->shard_count, (uint16_t)(slot % SLOT_COUNT));
     struct key_slice slice = {0};
     uint64_t next = 0;
-    if (slot < SLOT_COUNT) {
-        if (!key_slice_read(run_of(c), &exec->shards[shard], c->database, scan.cursor,
-                            (size_t)scan.count, &slice)) {
+    uint32_t led = slot < SLOT_COUNT ? next_led(exec, shard) : exec->shard_count;
+    if (led < exec->shard_count) {
+        uint64_t from = led == shard ? scan.cursor : first_order_of(exec, led);
+        if (!key_slice_read(run_of(c), &exec->shards[led], c->database, from, (size_t)scan.count,
+                            &slice)) {
             read_failed(c);
             return;
         }
+        uint32_t after = next_led(exec, led + 1);
         if (!slice.is_complete)
             next = slice.next;
-        else if (shard + 1 < exec->shard_count)
-            next = first_order_of(exec, shard + 1);
+        else if (after < exec->shard_count)
+            next = first_order_of(exec, after);
     }
     scan_reply(c, &scan, &slice, next);
     key_slice_free(&slice);
@@ -228,15 +240,29 @@ static uint64_t random_order(const struct exec *exec, uint32_t shard, struct prn
     return low + prng_below(prng, high - low);
 }
 
+static int64_t keys_of(const struct exec *exec, uint32_t shard, int database)
+{
+    const struct exec_shard *es = &exec->shards[shard];
+    return exec_leads(es) ? es->hot->databases[database]->keys : 0;
+}
+
+static int64_t led_keys(const struct exec *exec, int database)
+{
+    int64_t keys = 0;
+    for (uint32_t id = 0; id < exec->shard_count; id++)
+        keys += keys_of(exec, id, database);
+    return keys;
+}
+
 /* The shard is drawn by how many keys each has; NULL: no keys at all. */
 static struct exec_shard *random_shard(struct exec *exec, int database, struct prng *prng)
 {
-    int64_t keys = exec_database_counts(exec, database).keys;
+    int64_t keys = led_keys(exec, database);
     if (keys <= 0)
         return NULL;
     uint64_t at = prng_below(prng, (uint64_t)keys);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
-        uint64_t here = (uint64_t)exec->shards[id].hot->databases[database]->keys;
+        uint64_t here = (uint64_t)keys_of(exec, id, database);
         if (at < here)
             return &exec->shards[id];
         at -= here;
@@ -247,8 +273,10 @@ static struct exec_shard *random_shard(struct exec *exec, int database, struct p
 static void depend_on_all_shards(struct call *c)
 {
     struct exec *exec = run_of(c)->exec;
-    for (uint32_t id = 0; id < exec->shard_count; id++)
-        exec_depend(run_of(c), &exec->shards[id], hot_gate_all(exec->shards[id].hot));
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        if (exec_leads(&exec->shards[id]))
+            exec_depend(run_of(c), &exec->shards[id], hot_gate_all(exec->shards[id].hot));
+    }
 }
 
 static void randomkey_command(struct call *c)
@@ -279,7 +307,7 @@ static void randomkey_command(struct call *c)
 static void dbsize_command(struct call *c)
 {
     depend_on_all_shards(c);
-    reply_int(&c->reply, exec_database_counts(run_of(c)->exec, c->database).keys);
+    reply_int(&c->reply, led_keys(run_of(c)->exec, c->database));
 }
 
 static const struct argument KEYS_ARGUMENTS[] = {{.name = "pattern", .type = ARG_PATTERN}, {0}};

@@ -9,9 +9,7 @@ enum { KEYS_ON_STACK = 32 };
 
 /* ---- shards ---- */
 
-/* L9: the one place that decides whether replies that have no entry to wait for may leave. A lone
- * voter's lease always covers them once its own no-op is applied. */
-static bool confirm_reads(struct exec_shard *es)
+static bool ask_lease(struct exec_shard *es)
 {
     if (!es->is_asked) {
         struct raft_read read = raft_read(shard_raft(es->shard), es->exec->now.boot_us, true);
@@ -21,10 +19,37 @@ static bool confirm_reads(struct exec_shard *es)
     return es->read_is_confirmed;
 }
 
+/* Without a lease each request waits for a round that began after it came. */
+static bool ask_quorum(struct exec_shard *es, struct request_wait *wait)
+{
+    bool is_asked = wait->read_round != 0 && wait->read_term == es->lead_term;
+    if (is_asked && shard_reads_confirmed(es->shard) >= wait->read_round)
+        return true;
+    if (is_asked)
+        return false;
+    struct raft_read read = raft_read(shard_raft(es->shard), es->exec->now.boot_us, false);
+    wait->read_term = es->lead_term;
+    wait->read_round = read.verdict == RAFT_READ_WAIT ? read.round : 0;
+    return read.verdict == RAFT_READ_NOW;
+}
+
+/* L9: the one place that decides whether replies that have no entry to wait for may leave. A lone
+ * voter's lease always covers them once its own no-op is applied. */
+static bool confirm_reads(struct exec_shard *es, struct request *request)
+{
+    return es->exec->limits.reads_need_quorum && request != NULL ? ask_quorum(es, &request->wait)
+                                                                 : ask_lease(es);
+}
+
+static bool is_free(const struct exec_shard *es)
+{
+    return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && exec_leads(es) &&
+           shard_is_serving(es->shard) && !raft_is_transferring(shard_raft(es->shard));
+}
+
 bool exec_shard_is_open(struct exec_shard *es)
 {
-    return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && shard_is_serving(es->shard) &&
-           confirm_reads(es);
+    return is_free(es) && confirm_reads(es, NULL);
 }
 
 void exec_open_entry(struct exec_shard *es)
@@ -88,6 +113,22 @@ static enum exec_result fail(struct exec *exec, struct request *request, const c
     reply_error(&request->reply, "%s", error);
     request->has_failed = true;
     return done(exec, request, 0);
+}
+
+/* The shard is not led here: the client is sent there, or waits until somebody knows where. */
+static enum exec_result not_led(struct exec_shard *es, struct request *request)
+{
+    if (!exec_knows_what_to_say(es))
+        return wait_in_queue(es, request);
+    int slot =
+        request->queue == NULL ? exec_slot_of(request->command, request->argv, request->argc) : -1;
+    for (int i = 0; request->queue != NULL && slot < 0 && i < request->queue_count; i++) {
+        const struct queued *queued = &request->queue[i];
+        slot = exec_slot_of(queued->command, queued->argv, queued->argc);
+    }
+    exec_reply_elsewhere(es, slot, &request->reply);
+    request->has_failed = true;
+    return done(es->exec, request, 0);
 }
 
 static enum exec_result refuse_write(struct exec *exec, struct request *request)
@@ -219,8 +260,10 @@ static void set_holder(struct run *run, struct run *holder)
     if (!run->is_exclusive)
         return;
     for (uint32_t id = 0; id < exec->shard_count; id++) {
-        if (run->shard == NULL || run->shard == &exec->shards[id])
-            exec->shards[id].holder = holder;
+        struct exec_shard *es = &exec->shards[id];
+        bool is_meant = run->shard == es || (run->shard == NULL && exec_leads(es));
+        if (holder != NULL ? is_meant : es->holder == run)
+            es->holder = holder;
     }
 }
 
@@ -247,11 +290,23 @@ static void run_free(struct run *run)
     mem_free(run);
 }
 
+/* Nothing of it was proposed, so the client may ask again, elsewhere. */
+static void discard_reply(struct run *run)
+{
+    struct exec_shard *es = run->shard != NULL ? run->shard : &run->exec->shards[0];
+    run->request->reply.out->size = run->reply_from;
+    exec_reply_elsewhere(es, -1, &run->request->reply);
+    run->call.has_failed = true;
+    run->call.changes = 0;
+}
+
 static enum exec_result end_run(struct run *run)
 {
     struct exec *exec = run->exec;
     struct request *request = run->request;
-    int count = collect_gates(run);
+    int count = run->is_cancelled ? 0 : collect_gates(run);
+    if (run->is_cancelled)
+        discard_reply(run);
     request->database = run->call.database;
     request->has_failed = run->call.has_failed;
     request->changes = run->call.changes;
@@ -303,6 +358,7 @@ static enum exec_result run_on_fiber(struct exec *exec, struct exec_shard *es,
     run->request = request;
     run->shard = es;
     run->is_exclusive = (request->command->flags & CMD_TOUCHES_ARBITRARY_KEYS) == 0;
+    run->reply_from = request->reply.out->size;
     run->gates = mem_zero(exec->shard_count * sizeof(*run->gates));
     exec_prepare_call(es != NULL ? es : &exec->shards[0], &run->call, request);
     if (es != NULL)
@@ -328,7 +384,7 @@ bool exec_wait_for_load(struct run *run, struct load *load)
     exec_yield(run);
     if (run->shard != NULL)
         run->shard->awaits_key = false;
-    bool is_loaded = !wait->has_load_failed;
+    bool is_loaded = !wait->has_load_failed && !run->is_cancelled;
     wait->has_load_failed = false;
     return is_loaded;
 }
@@ -361,6 +417,8 @@ void exec_yield(struct run *run)
     fiber_yield(run->fiber);
     run->exec->env.context = run;
     exec_stop_waiting(run->request);
+    if (run->is_cancelled)
+        return;
     if (holds)
         exec_open_entry(es);
     if (is_unchanged)
@@ -377,7 +435,9 @@ static enum exec_result start_one(struct exec_shard *es, struct request *request
     bool has_write = exec_has_write(request);
     if (waiters_has_woken(es->hot->waiters))
         exec_serve_woken(es);
-    if (!exec_shard_is_open(es))
+    if (!exec_leads(es))
+        return not_led(es, request);
+    if (!is_free(es) || !confirm_reads(es, request))
         return wait_in_queue(es, request);
     if (has_write && exec->refusal != NULL)
         return refuse_write(exec, request);
@@ -395,12 +455,33 @@ static enum exec_result start_one(struct exec_shard *es, struct request *request
     return run_on_fiber(exec, es, request);
 }
 
+/* Of several shards the ones led here take part, as the nodes of a Redis Cluster answer for their
+ * own slots only. NULL: all of them are ready; else who is waited for, or the one to be told about
+ * when nothing is led here. */
+static struct exec_shard *first_unready(struct exec *exec, struct request *request, bool *leads)
+{
+    *leads = false;
+    for (uint32_t id = 0; id < exec->shard_count; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        if (!exec_leads(es))
+            continue;
+        *leads = true;
+        if (id < request->wait.confirmed_shards && is_free(es))
+            continue;
+        if (!is_free(es) || !confirm_reads(es, request))
+            return es;
+        request->wait.confirmed_shards = id + 1;
+        request->wait.read_round = 0;
+    }
+    return *leads ? NULL : &exec->shards[0];
+}
+
 static enum exec_result start_all(struct exec *exec, struct request *request)
 {
-    for (uint32_t id = 0; id < exec->shard_count; id++) {
-        if (!exec_shard_is_open(&exec->shards[id]))
-            return wait_in_queue(&exec->shards[id], request);
-    }
+    bool leads;
+    struct exec_shard *unready = first_unready(exec, request, &leads);
+    if (unready != NULL)
+        return leads ? wait_in_queue(unready, request) : not_led(unready, request);
     if (exec_has_write(request) && exec->refusal != NULL)
         return refuse_write(exec, request);
     if (exec->shard_count == 1)

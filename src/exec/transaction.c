@@ -178,7 +178,7 @@ void exec_transaction_main(struct run *run)
     }
     c->in_transaction = true;
     reply_array(&c->reply, (size_t)request->queue_count);
-    for (int i = 0; i < request->queue_count; i++)
+    for (int i = 0; i < request->queue_count && !run->is_cancelled; i++)
         run_queued(run, &request->queue[i]);
     c->has_failed = false; /* its commands may have; EXEC has not */
 }

@@ -39,6 +39,10 @@ bool exec_walk_finish(struct walk *walk, struct walk_rows *result)
     while (!walk->is_done)
         exec_yield(walk->run);
     enum store_err err = store_read_end(shard_fsm(walk->es->shard)->store, &walk->read);
+    if (walk->run->is_cancelled) {
+        store_read_fini(&walk->read);
+        return false;
+    }
     if (err != STORE_OK) {
         log_write(exec->log, LOG_LEVEL_WARNING, "shard %u: reading keys: %.*s", walk->es->id,
                   (int)walk->read.error.size, (const char *)walk->read.error.data);

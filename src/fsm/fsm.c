@@ -22,7 +22,7 @@ void fsm_close(struct fsm *fsm)
 
 bool fsm_is_busy(const struct fsm *fsm)
 {
-    return fsm->flush_state == FSM_FLUSH_RUNNING || fsm->work != NULL;
+    return fsm->flush_state == FSM_FLUSH_RUNNING || fsm->work != NULL || fsm->installs > 0;
 }
 
 bool fsm_is_clean(const struct fsm *fsm)
@@ -38,6 +38,11 @@ void fsm_apply(struct fsm *fsm, struct entry *entry, uint64_t now_ms)
         fsm->oldest_ms = now_ms;
 }
 
+static int job_kind(const struct fsm *fsm, enum fsm_job kind)
+{
+    return (int)kind | (int)(fsm->shard << FSM_JOB_SHARD_SHIFT);
+}
+
 static bool is_due(const struct fsm *fsm, const struct fsm_flush_policy *policy, uint64_t now_ms)
 {
     if (store_flush_due(fsm->store, policy->bytes_max))
@@ -51,7 +56,7 @@ static void freeze_when_due(struct fsm *fsm, const struct fsm_flush_policy *poli
 {
     if (!is_due(fsm, policy, now_ms) || !store_flush_begin(fsm->store, &fsm->flush))
         return;
-    fsm->flush.job.kind = FSM_JOB_FLUSH | (int)(fsm->shard << FSM_JOB_SHARD_SHIFT);
+    fsm->flush.job.kind = job_kind(fsm, FSM_JOB_FLUSH);
     fsm->flush_state = FSM_FLUSH_FROZEN;
     fsm->oldest_ms = 0;
 }
@@ -70,7 +75,7 @@ static void submit_work(struct fsm *fsm, uint64_t now_ms, struct worker *worker)
     fsm->work = store_work(fsm->store, now_ms);
     if (fsm->work == NULL)
         return;
-    fsm->work->kind = FSM_JOB_WORK | (int)(fsm->shard << FSM_JOB_SHARD_SHIFT);
+    fsm->work->kind = job_kind(fsm, FSM_JOB_WORK);
     bool submitted = worker_submit(worker, fsm->work);
     ASSERT(submitted); /* the queue has room for two jobs of each shard */
 }
@@ -85,6 +90,48 @@ bool fsm_step(struct fsm *fsm, const struct fsm_flush_policy *policy, uint64_t n
     if (fsm->work == NULL)
         submit_work(fsm, now_ms, worker);
     return fsm->flush_state == FSM_FLUSH_FROZEN;
+}
+
+bool fsm_export_read(struct fsm *fsm, struct store_export *export, size_t bytes_max,
+                     struct worker *readers)
+{
+    if (!store_export_read(export, bytes_max))
+        return false;
+    export->job.kind = job_kind(fsm, FSM_JOB_EXPORT);
+    if (!worker_submit(readers, &export->job)) {
+        (void)store_export_read_end(export); /* not run: it stands where it stood */
+        return false;
+    }
+    fsm->installs++;
+    return true;
+}
+
+void fsm_import_submit(struct fsm *fsm, struct store_import *import, struct worker *worker)
+{
+    ASSERT(import->is_busy);
+    import->job.kind = job_kind(fsm, FSM_JOB_IMPORT);
+    bool submitted = worker_submit(worker, &import->job);
+    ASSERT(submitted); /* the queue has room for three jobs of each shard */
+    fsm->installs++;
+}
+
+bool fsm_import_adopt(struct fsm *fsm, struct store_import *import)
+{
+    if (!store_import_adopt(fsm->store, import))
+        return false;
+    ASSERT(fsm->flush_state == FSM_FLUSH_IDLE);
+    fsm->oldest_ms = 0;
+    return true;
+}
+
+static void install_done(struct fsm *fsm, struct job *job, int kind)
+{
+    ASSERT(fsm->installs > 0);
+    fsm->installs--;
+    if (kind == FSM_JOB_EXPORT)
+        (void)store_export_read_end(CONTAINER_OF(job, struct store_export, job));
+    else
+        (void)store_import_done(fsm->store, CONTAINER_OF(job, struct store_import, job));
 }
 
 static bool flush_done(struct fsm *fsm, struct buf *error)
@@ -102,6 +149,10 @@ bool fsm_job_done(struct fsm *fsm, struct job *job, struct buf *error)
     int kind = job->kind & ((1 << FSM_JOB_SHARD_SHIFT) - 1);
     if (kind == FSM_JOB_FLUSH)
         return flush_done(fsm, error);
+    if (kind == FSM_JOB_EXPORT || kind == FSM_JOB_IMPORT) {
+        install_done(fsm, job, kind);
+        return false;
+    }
     ASSERT(kind == FSM_JOB_WORK && job == fsm->work);
     fsm->work = NULL;
     store_work_done(fsm->store, job);

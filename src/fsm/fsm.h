@@ -10,12 +10,16 @@
 
 #include "codec/entry.h"
 #include "os/worker.h"
+#include "store/export.h"
+#include "store/import.h"
 #include "store/store.h"
 
 /* Kinds of the jobs that a shard gives to workers; the shard's number stands in the upper bits. */
 enum fsm_job {
     FSM_JOB_FLUSH = 1,
     FSM_JOB_WORK = 2,
+    FSM_JOB_EXPORT = 3, /* reader worker */
+    FSM_JOB_IMPORT = 4,
 };
 
 enum { FSM_JOB_SHARD_SHIFT = 8 };
@@ -32,6 +36,7 @@ struct fsm {
     struct store_flush flush;
     enum fsm_flush_state flush_state;
     struct job *work;   /* housekeeping under way, or NULL */
+    size_t installs;    /* jobs of exports and imports under way */
     uint64_t oldest_ms; /* when the oldest unflushed entry was applied; 0: none */
 };
 
@@ -54,7 +59,20 @@ struct fsm_flush_policy {
 bool fsm_step(struct fsm *fsm, const struct fsm_flush_policy *policy, uint64_t now_ms,
               uint64_t wal_synced_index, struct worker *worker);
 
-/* A done job of this shard. True when LevelDB moved ahead: see store_flushed. */
+/* The next chunk of an export to the reader worker; it comes back through fsm_job_done. False when
+ * the export was let go (its err says why), or, with err STORE_OK, when the worker is full: in a
+ * later turn. */
+MUST_USE bool fsm_export_read(struct fsm *fsm, struct store_export *export, size_t bytes_max,
+                              struct worker *readers);
+
+/* Hands the job that a store_import_ function has just filled to the store worker. */
+void fsm_import_submit(struct fsm *fsm, struct store_import *import, struct worker *worker);
+
+/* store_import_adopt for a state machine: false until it could be done. */
+MUST_USE bool fsm_import_adopt(struct fsm *fsm, struct store_import *import);
+
+/* A done job of this shard. True when LevelDB moved ahead: see store_flushed. Chunks of exports and
+ * steps of imports are taken back here, their errors stand in them. */
 bool fsm_job_done(struct fsm *fsm, struct job *job, struct buf *error);
 
 bool fsm_is_busy(const struct fsm *fsm);  /* a job is with the worker */

@@ -214,6 +214,10 @@ void hot_release(struct hot *hot, uint64_t index, struct bytes rows);
 /* An entry that this leadership did not execute is applied: replay, or a follower. */
 void hot_apply(struct hot *hot, uint64_t index, struct bytes rows);
 
+/* The rows became those of another replica as of index: memory starts anew, with the databases map
+ * and the counts found among `rows` (others are passed over). Nothing is ahead. */
+void hot_reinstall(struct hot *hot, uint64_t index, struct bytes rows);
+
 /* Leadership was lost: everything ahead and the open entry go; counts and databases are as applied.
  */
 void hot_drop_ahead(struct hot *hot);

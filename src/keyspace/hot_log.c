@@ -394,3 +394,34 @@ void hot_restore_counts(struct hot *hot, uint32_t ksid, struct bytes value)
     keyspace->expiring = keyspace->expiring_applied;
     keyspace->is_complete = keyspace->filter_is_whole = keyspace->keys == 0;
 }
+
+/* Everything that memory had is of another state of the rows. */
+static void replace_databases(struct hot *hot)
+{
+    for (int i = 0; i < HOT_DATABASES; i++) {
+        struct keyspace *old = hot->databases[i];
+        hot_forget_keyspace(hot, old);
+        old->next = hot->garbage;
+        hot->garbage = old;
+        hot->databases[i] = hot_keyspace_new(hot->applied_ids[i], i);
+    }
+}
+
+void hot_reinstall(struct hot *hot, uint64_t index, struct bytes rows)
+{
+    ASSERT(hot->head == hot->tail && !hot->is_open && hot->flushed_count == 0);
+    struct row row;
+    for (int i = 0; i < HOT_DATABASES; i++)
+        hot->applied_ids[i] = (uint32_t)i + 1; /* unless a row says otherwise */
+    for (struct bytes rest = rows; rows_next(&rest, &row) == ROWS_OK;)
+        (void)read_meta_row(hot, &row);
+    replace_databases(hot);
+    for (struct bytes rest = rows; rows_next(&rest, &row) == ROWS_OK;)
+        (void)read_meta_row(hot, &row);
+    take_applied_counts(hot);
+    for (int i = 0; i < HOT_DATABASES; i++) {
+        struct keyspace *keyspace = hot->databases[i];
+        keyspace->is_complete = keyspace->filter_is_whole = keyspace->keys == 0;
+    }
+    hot->released = index;
+}

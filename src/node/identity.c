@@ -7,7 +7,8 @@
 
 enum { HEX_SIZE = 16 };
 
-#define HEADER     "quoin-id 1\n"
+#define HEADER_1   "quoin-id 1\n"
+#define HEADER     "quoin-id 2\n"
 #define HEADER_ANY BYTES_LITERAL("quoin-id ")
 
 static char *path_of(const char *dir)
@@ -25,7 +26,41 @@ static void format(const struct identity *identity, struct buf *out)
         (unsigned long long)identity->store_id, (unsigned long long)identity->cluster_id,
         (unsigned long long)identity->seed, (unsigned long long)identity->node_id,
         (unsigned long long)identity->shards);
+    struct buf members = {0};
+    members_append(&members, &identity->members);
+    buf_append_string(out, "members ");
+    for (size_t i = 0; i < members.size; i++)
+        buf_printf(out, "%02x", members.data[i]);
+    buf_append_string(out, "\n");
+    buf_free(&members);
     buf_printf(out, "sum %016llx\n", (unsigned long long)hash_bytes(buf_bytes(out), 0));
+}
+
+static bool hex_digit(uint8_t c, uint8_t *value)
+{
+    bool is_letter = c >= 'a' && c <= 'f';
+    *value = (uint8_t)(is_letter ? c - 'a' + 10 : c - '0');
+    return is_letter || (c >= '0' && c <= '9');
+}
+
+static bool take_members(struct bytes *rest, struct members *out)
+{
+    struct bytes label = BYTES_LITERAL("members ");
+    const uint8_t *end = rest->size == 0 ? NULL : memchr(rest->data, '\n', rest->size);
+    if (end == NULL || !bytes_start_with(*rest, label))
+        return false;
+    struct bytes text = bytes_of(rest->data + label.size, (size_t)(end - rest->data) - label.size);
+    struct buf bytes = {0};
+    bool is_good = text.size % 2 == 0 && text.size > 0;
+    for (size_t i = 0; is_good && i < text.size; i += 2) {
+        uint8_t high = 0, low = 0;
+        is_good = hex_digit(text.data[i], &high) && hex_digit(text.data[i + 1], &low);
+        buf_append_u8(&bytes, (uint8_t)(high << 4 | low));
+    }
+    is_good = is_good && members_decode(buf_bytes(&bytes), out);
+    buf_free(&bytes);
+    *rest = bytes_of(end + 1, rest->size - (size_t)(end + 1 - rest->data));
+    return is_good;
 }
 
 static bool take_hex(struct bytes *rest, const char *name, uint64_t *value)
@@ -36,10 +71,10 @@ static bool take_hex(struct bytes *rest, const char *name, uint64_t *value)
         return false;
     *value = 0;
     for (size_t i = 0; i < HEX_SIZE; i++) {
-        uint8_t c = rest->data[label.size + 1 + i];
-        if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+        uint8_t digit;
+        if (!hex_digit(rest->data[label.size + 1 + i], &digit))
             return false;
-        *value = *value << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        *value = *value << 4 | digit;
     }
     *rest =
         bytes_of(rest->data + label.size + HEX_SIZE + 2, rest->size - label.size - HEX_SIZE - 2);
@@ -51,12 +86,17 @@ static bool parse(struct bytes text, struct identity *out)
     struct bytes rest = text;
     struct bytes header = BYTES_LITERAL(HEADER);
     uint64_t sum;
-    if (!bytes_start_with(rest, header))
+    bool is_first = bytes_start_with(rest, BYTES_LITERAL(HEADER_1));
+    if (!is_first && !bytes_start_with(rest, header))
         return false;
     rest = bytes_of(rest.data + header.size, rest.size - header.size);
     if (!take_hex(&rest, "store", &out->store_id) ||
         !take_hex(&rest, "cluster", &out->cluster_id) || !take_hex(&rest, "seed", &out->seed) ||
         !take_hex(&rest, "node", &out->node_id) || !take_hex(&rest, "shards", &out->shards))
+        return false;
+    bool has_members = is_first ? members_decode(bytes_of(NULL, 0), &out->members)
+                                : take_members(&rest, &out->members);
+    if (!has_members)
         return false;
     size_t summed = text.size - rest.size;
     return take_hex(&rest, "sum", &sum) && rest.size == 0 &&
@@ -66,7 +106,8 @@ static bool parse(struct bytes text, struct identity *out)
 static enum identity_err judge(const char *path, struct bytes text, struct identity *out,
                                struct buf *error)
 {
-    if (bytes_start_with(text, HEADER_ANY) && !bytes_start_with(text, BYTES_LITERAL(HEADER))) {
+    if (bytes_start_with(text, HEADER_ANY) && !bytes_start_with(text, BYTES_LITERAL(HEADER)) &&
+        !bytes_start_with(text, BYTES_LITERAL(HEADER_1))) {
         buf_printf(error, "%s: written by a newer version of quoin", path);
         return IDENTITY_NEWER_FORMAT;
     }

@@ -103,17 +103,16 @@ static void info_persistence(struct buf *out, void *context)
         (ull)config_disk_reserve(node->config, node->disk_size), node->refusal[0] != 0);
 }
 
-static const char *start_name(enum shard_start start)
+/* How the shard's start went: what LevelDB held, what the log held above it, what each took. */
+static void info_cold_start(struct buf *out, const struct node *node, uint32_t id)
 {
-    switch (start) {
-    case SHARD_START_FRESH:
-        return "fresh";
-    case SHARD_START_SKIPPED:
-        return "skipped";
-    case SHARD_START_REPLAYED:
-        return "replayed";
-    }
-    UNREACHABLE();
+    struct shard_status status = shard_status(node->shards[id]);
+    buf_printf(out, "cold_start_shard%u:%s", id, shard_start_text(status.start));
+    if (status.start == SHARD_START_REPLAYED)
+        buf_printf(out, " %llu", (ull)status.start_replayed);
+    buf_printf(out, ",applied=%llu,gap=%llu,open_ms=%.3f,replay_ms=%.3f\r\n",
+               (ull)status.start_applied, (ull)status.start_replayed,
+               (double)node->shard_open_us[id] / 1000, (double)status.replay_us / 1000);
 }
 
 static void info_raft(struct buf *out, void *context)
@@ -127,7 +126,7 @@ static void info_raft(struct buf *out, void *context)
         if (status.start > start)
             start = status.start;
     }
-    buf_printf(out, "cold_start:%s", start_name(start));
+    buf_printf(out, "cold_start:%s", shard_start_text(start));
     if (start == SHARD_START_REPLAYED)
         buf_printf(out, " %llu", (ull)replayed);
     buf_printf(out,
@@ -144,6 +143,7 @@ static void info_raft(struct buf *out, void *context)
             id, status.is_leader ? "leader" : "follower", (ull)status.term, (ull)status.last,
             (ull)status.commit, (ull)status.applied, (ull)status.flushed, (ull)status.mark,
             (ull)status.base);
+        info_cold_start(out, node, id);
     }
 }
 

@@ -1,8 +1,10 @@
 /* Between the files of node/. */
 #pragma once
 
+#include "cluster/peers.h"
 #include "commands/command.h"
 #include "exec/executor.h"
+#include "node/cluster_list.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "os/lock.h"
@@ -13,7 +15,30 @@
 enum {
     NODE_SOURCE_WAKE = SERVER_SOURCE_KINDS, /* the eventfd of the workers */
     NODE_SOURCE_STOP,                       /* options.stop_fd */
+    NODE_SOURCE_PEER_LISTENER,
+    NODE_SOURCE_PEER_LINK,
 };
+
+enum node_request { /* between nodes: peers_request */
+                    NODE_REQUEST_FORM = 1,
+};
+
+/* A node that RAFT ADD named and that is not a member yet. */
+struct joining {
+    struct member member; /* store_id 0: not seen yet */
+    uint64_t since_us;
+    bool is_formed; /* it belongs to our cluster: it can be made a member */
+};
+
+/* What was told last about a shard, to tell only what changed. */
+struct shard_told {
+    uint64_t leader;
+    uint64_t members_version;
+    uint64_t lead_term;        /* to the links' pulse */
+    uint64_t surplus_since_us; /* a member that the first shard does not have; 0: none */
+};
+
+struct installs;
 
 enum node_stopping {
     NODE_NOT_STOPPING,
@@ -43,14 +68,27 @@ struct node {
     struct wal *wal;
     struct wal_recovery *recovery; /* until the shards have taken what they need */
     struct shard **shards;
+    uint64_t *shard_open_us; /* how long opening each took, LevelDB's own replay included */
     uint32_t shard_count;
     struct exec *exec;
     struct command_table *table;
     struct server *server;
 
+    struct peers *peers; /* NULL: no other nodes, and none can come */
+    struct joining joining[MEMBERS_MAX];
+    size_t joining_count;
+    struct shard_told *told; /* by shard */
+    uint64_t peers_version;  /* sum of the shards' members versions that the links know */
+    uint64_t duty_us;        /* when members were looked after last */
+    uint64_t balance_us;     /* and leaders */
+    uint64_t wal_moved_us;   /* when the log's thread last had nothing to do, or was done */
+    bool is_stuck;           /* the disk does not answer: others should lead */
+    struct installs *installs;
+
     struct turn_time now;
     enum node_stopping stopping;
     bool is_ready;
+    bool has_handed_over; /* leaders, before it stops */
     uint64_t stopping_since_us;
     bool is_hurried; /* stop without the flush that makes the next start quick */
     uint64_t space_checked_us;
@@ -68,6 +106,38 @@ struct node {
 /* open.c */
 void node_apply_config(struct node *node);
 uint64_t node_memory_budget(const struct node *node);
+
+/* cluster.c: this node among others */
+MUST_USE bool node_open_peers(struct node *node, struct buf *error);
+const struct members *node_members(const struct node *node); /* of the first shard */
+void node_self(const struct node *node, struct member *out); /* how others reach us */
+void node_set_peer(struct node *node, const struct member *member);
+void node_offer_cluster(struct node *node, uint64_t peer, uint64_t store_id);
+void node_hear_peers(struct node *node);
+void node_collect(struct node *node);        /* what the cores have to tell: sent, stored */
+void node_send(struct node *node);           /* what is queued for others leaves */
+void node_follow_cluster(struct node *node); /* after leaders and members may have changed */
+uint64_t node_agreed_wall_us(const struct node *node); /* L10 */
+
+/* duties.c: members of all shards alike, learners promoted, leaders spread */
+void node_do_duties(struct node *node);
+MUST_USE bool node_join(struct node *node, const struct member *member, struct buf *error);
+void node_hand_over_all(struct node *node);
+bool node_is_handing_over(const struct node *node);
+void node_note_formed(struct node *node, uint64_t peer);
+
+/* installs.c: rows for members that the log does not reach */
+void node_open_installs(struct node *node);
+void node_close_installs(struct node *node);
+void node_want_install(struct node *node, uint32_t shard, uint64_t peer);
+void node_hear_stream(struct node *node, const struct peers_input *input);
+void node_lose_streams(struct node *node, uint64_t peer);
+void node_step_installs(struct node *node);
+bool node_install_wants_flush(const struct node *node, uint32_t shard);
+void node_info_installs(const struct node *node, struct buf *out);
+
+/* operator.c: RAFT and CLUSTER */
+void node_add_operator(struct node *node);
 
 /* turn.c */
 void node_take_done_jobs(struct node *node);

@@ -138,6 +138,10 @@ static int run(struct config *config, struct log *log, struct bytes notes)
     raise_descriptor_limit(config, log);
     (void)memory_purge_in_background(); /* other allocators have their own ways */
     if (!node_open(&node, &options, &error)) {
+        if (error.size == 0) { /* a stop while it waited for others */
+            log_write(log, LOG_LEVEL_WARNING, "Stopped before it belonged to a cluster");
+            return 0;
+        }
         log_write(log, LOG_LEVEL_WARNING, "Cannot start: %.*s", (int)error.size,
                   (const char *)error.data);
         buf_free(&error);

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/prng.h"
-#include "node/internal.h"
+#include "node/formation.h"
 #include "os/filesystem.h"
 #include "os/memory.h"
 #include "store/kv_leveldb.h"
@@ -56,6 +56,7 @@ static struct exec_limits limits_of(const struct node *node)
         .string_size_max = node->config->proto_max_bulk_len,
         .hll_sparse_bytes_max = node->config->hll_sparse_max_bytes,
         .memory_max = node_memory_budget(node),
+        .reads_need_quorum = !node->config->read_lease,
         .backlog_max = backlog > BACKLOG_MIN ? backlog : BACKLOG_MIN,
         .types = types_of(node->config),
     };
@@ -115,45 +116,81 @@ static uint64_t nonzero(struct prng *prng)
     return number != 0 ? number : 1;
 }
 
+/* Alone, a node is a cluster from its first moment; one of several waits to belong to one. */
 static bool mint_identity(struct node *node, struct buf *error)
 {
-    if (list_has(node, node->config->dir, "wal") || list_has(node, node->config->dir, "shard-")) {
+    const struct config *config = node->config;
+    if (list_has(node, config->dir, "wal") || list_has(node, config->dir, "shard-")) {
         buf_printf(error, "%s/quoin.id: missing beside data: whose data this is cannot be told",
-                   node->config->dir);
+                   config->dir);
         return false;
     }
     struct prng prng = prng_init(node->options.seed);
+    bool is_alone = config->cluster[0] == 0;
     node->identity = (struct identity){
         .store_id = nonzero(&prng),
-        .cluster_id = nonzero(&prng),
+        .cluster_id = is_alone ? nonzero(&prng) : 0,
         .seed = nonzero(&prng),
-        .node_id = SHARD_NODE_ID,
-        .shards = (uint64_t)node->config->shards,
+        .node_id = config->node != 0 ? (uint64_t)config->node : SHARD_NODE_ID,
+        .shards = (uint64_t)config->shards,
     };
-    return identity_write(node->disk, node->config->dir, &node->identity, error) == IDENTITY_OK;
+    if (is_alone) {
+        node->identity.members.count = 1;
+        node_self(node, &node->identity.members.at[0]);
+    }
+    return identity_write(node->disk, config->dir, &node->identity, error) == IDENTITY_OK;
+}
+
+static bool fits_config(const struct node *node, struct buf *error)
+{
+    const struct config *config = node->config;
+    if (config->node != 0 && (uint64_t)config->node != node->identity.node_id) {
+        buf_printf(error, "%s is the data of node %llu, the configuration says node %lld",
+                   config->dir, (unsigned long long)node->identity.node_id,
+                   (long long)config->node);
+        return false;
+    }
+    if (node->identity.cluster_id == 0 || node->identity.shards == (uint64_t)config->shards)
+        return true;
+    buf_printf(
+        error,
+        "%s holds %llu shards, the configuration says shards %lld: the number is fixed at the "
+        "first start",
+        config->dir, (unsigned long long)node->identity.shards, (long long)config->shards);
+    return false;
+}
+
+/* A first start that names others must say which of them this is. */
+static bool is_listed(struct node *node, struct buf *error)
+{
+    struct members listed;
+    if (!cluster_list_parse(node->config->cluster, &listed, error))
+        return false;
+    if (node->config->cluster[0] == 0)
+        return true;
+    if (node->config->node != 0 && members_find(&listed, (uint64_t)node->config->node) != NULL)
+        return true;
+    if (node->config->node == 0)
+        buf_append_string(error, "cluster: needs the directive node, which of them this one is");
+    else
+        buf_printf(error, "cluster: does not list node %lld, which this one is",
+                   (long long)node->config->node);
+    return false;
 }
 
 static bool open_identity(struct node *node, struct buf *error)
 {
     switch (identity_read(node->disk, node->config->dir, &node->identity, error)) {
     case IDENTITY_OK:
-        break;
+        return fits_config(node, error);
     case IDENTITY_ABSENT:
-        return mint_identity(node, error);
+        return is_listed(node, error) && mint_identity(node, error);
     case IDENTITY_NEWER_FORMAT:
     case IDENTITY_DAMAGED:
     case IDENTITY_DISK:
         return false;
     }
-    if (node->identity.shards == (uint64_t)node->config->shards)
-        return true;
-    buf_printf(
-        error,
-        "%s holds %llu shards, the configuration says shards %lld: the number is fixed at the "
-        "first start",
-        node->config->dir, (unsigned long long)node->identity.shards,
-        (long long)node->config->shards);
-    return false;
+    UNREACHABLE();
 }
 
 static bool open_dir(struct node *node, struct buf *error)
@@ -207,17 +244,36 @@ static size_t clamp(size_t value, size_t min, size_t max)
     return value < min ? min : value > max ? max : value;
 }
 
+static uint64_t measure_us(const struct node *node)
+{
+    return node->options.measure_us == NULL ? 0 : node->options.measure_us();
+}
+
+/* Of one that formed its shards alone and was never joined, nobody else has the rows. */
+static bool has_others(const struct node *node, uint32_t id)
+{
+    struct members marked;
+    const struct buf *bytes = &node->recovery->groups[id].members;
+    return node->identity.members.count != 1 ||
+           (bytes->size > 0 && members_decode(buf_bytes(bytes), &marked) && marked.count > 1);
+}
+
 static bool open_shard(struct node *node, uint32_t id, struct buf *error)
 {
-    struct buf dir = {0};
+    struct buf dir = {0}, members = {0};
+    members_append(&members, &node->identity.members);
     buf_printf(&dir, "%s/shard-%04u", node->config->dir, id);
     buf_append_u8(&dir, 0);
     struct shard_options options = {
         .id = id,
+        .node_id = node->identity.node_id,
         .seed = node->options.seed + id,
         .wal = node->wal,
         .recovered = &node->recovery->groups[id],
         .wal_is_fresh = node->recovery->fresh,
+        .has_others = has_others(node, id),
+        .tail_max = node->config->log_tail / node->shard_count,
+        .apply_backlog_max = limits_of(node).backlog_max,
         .boot_us = node->now.boot_us,
         .wall_us = node->now.wall_us,
         .store =
@@ -234,16 +290,21 @@ static bool open_shard(struct node *node, uint32_t id, struct buf *error)
                 /* A generation is made only together with the log: later its absence is a loss
                    (L4). */
                 .create = node->recovery->groups[id].hard.term == 0,
+                .members = buf_bytes(&members),
             },
     };
+    uint64_t before_us = measure_us(node);
     bool is_open = shard_open(&node->shards[id], &options, error);
+    node->shard_open_us[id] = measure_us(node) - before_us;
     buf_free(&dir);
+    buf_free(&members);
     return is_open;
 }
 
 static bool open_shards(struct node *node, struct buf *error)
 {
     node->shards = mem_zero(node->shard_count * sizeof(struct shard *));
+    node->shard_open_us = mem_zero(node->shard_count * sizeof(uint64_t));
     for (uint32_t id = 0; id < node->shard_count; id++) {
         if (!open_shard(node, id, error))
             return false;
@@ -341,12 +402,24 @@ static bool open_server(struct node *node, struct buf *error)
     };
     node->server = server_new(&options);
     node_add_info(node);
+
     server_on_config(node->server, config_changed, node);
     const char *why;
     if (!node->options.has_sockets || server_listen(node->server, &why))
         return true;
     buf_append_string(error, why);
     return false;
+}
+
+static bool belong(struct node *node, struct buf *error)
+{
+    if (node->identity.cluster_id != 0)
+        return true;
+    if (node->loop == NULL || node->peers == NULL) {
+        buf_append_string(error, "cluster: forming one needs sockets");
+        return false;
+    }
+    return node_form(node, error);
 }
 
 static bool open_all(struct node *node, struct buf *error)
@@ -357,8 +430,12 @@ static bool open_all(struct node *node, struct buf *error)
         node->kv = kv_leveldb_new(node->disk, node->config->block_cache_size);
         node->owns_kv = true;
     }
-    if (!open_loop(node, error) || !open_wal(node, error) || !open_shards(node, error))
+    if (!open_loop(node, error) || !node_open_peers(node, error) || !belong(node, error))
         return false;
+    if (!open_wal(node, error) || !open_shards(node, error))
+        return false;
+    node->told = mem_zero(node->shard_count * sizeof(*node->told));
+    node_open_installs(node);
     open_workers(node);
     open_table(node);
     return open_exec(node, error) && open_server(node, error);
@@ -436,12 +513,16 @@ void node_close(struct node *node)
     close_workers(node);
     server_free(node->server);
     exec_free(node->exec);
+    node_close_installs(node);
+    peers_close(node->peers);
     for (uint32_t id = 0; node->shards != NULL && id < node->shard_count; id++)
         shard_close(node->shards[id]);
     mem_free(node->shards);
+    mem_free(node->shard_open_us);
     wal_recovery_free(node->recovery);
     wal_free(node->wal);
     mem_free(node->wal_dir);
+    mem_free(node->told);
     command_table_free(node->table);
     loop_free(node->loop);
     if (node->loop != NULL || node->wake.fd > 0)

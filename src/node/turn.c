@@ -29,6 +29,8 @@ static int64_t wait_us(struct node *node)
             wait = (int64_t)(deadline - node->now.boot_us);
     }
     uint64_t deadline = exec_next_deadline_us(node->exec);
+    if (node->peers != NULL && peers_deadline(node->peers) < deadline)
+        deadline = peers_deadline(node->peers);
     if (deadline <= node->now.boot_us)
         return 0;
     if (deadline - node->now.boot_us < (uint64_t)wait)
@@ -80,12 +82,18 @@ static void store_job_done(struct node *node, struct job *job)
 void node_take_done_jobs(struct node *node)
 {
     struct job *job;
-    while ((job = worker_take_done(node->wal_worker)) != NULL)
+    while ((job = worker_take_done(node->wal_worker)) != NULL) {
         wal_job_done(node->wal, job);
+        node->wal_moved_us = 0;
+    }
     while ((job = worker_take_done(node->store_worker)) != NULL)
         store_job_done(node, job);
-    while ((job = worker_take_done(node->readers)) != NULL)
-        exec_job_done(node->exec, job);
+    while ((job = worker_take_done(node->readers)) != NULL) {
+        if ((job->kind & ((1 << FSM_JOB_SHARD_SHIFT) - 1)) == FSM_JOB_EXPORT)
+            store_job_done(node, job);
+        else
+            exec_job_done(node->exec, job);
+    }
     while ((job = worker_take_done(node->freer)) != NULL)
         exec_job_done(node->exec, job);
 }
@@ -96,12 +104,6 @@ static void tick_shards(struct node *node)
 {
     for (uint32_t id = 0; id < node->shard_count; id++)
         shard_tick(node->shards[id], node->now.boot_us);
-}
-
-static void collect_shards(struct node *node)
-{
-    for (uint32_t id = 0; id < node->shard_count; id++)
-        shard_collect(node->shards[id], node->now.boot_us);
 }
 
 static void submit_wal(struct node *node)
@@ -136,22 +138,62 @@ static void flush_shards(struct node *node)
         struct fsm_flush_policy policy = {
             .bytes_max = flush_share(node),
             .age_ms = (uint64_t)node->config->flush_age_ms,
-            .is_wanted = is_wanted || (is_long && id == pinning),
+            .is_wanted =
+                is_wanted || (is_long && id == pinning) || node_install_wants_flush(node, id),
         };
         shard_flush(node->shards[id], &policy, node->now.boot_us / 1000, node->store_worker);
     }
 }
 
+static void log_shard_start(const struct node *node, uint32_t id, const struct shard_status *status)
+{
+    struct buf line = {0};
+    buf_printf(&line, "Cold start of shard %u: %s", id, shard_start_text(status->start));
+    if (status->start == SHARD_START_REPLAYED)
+        buf_printf(&line, " %llu entries above %llu", (unsigned long long)status->start_replayed,
+                   (unsigned long long)status->start_applied);
+    if (status->replay_us > 0)
+        buf_printf(&line, " within %llu ms", (unsigned long long)status->replay_us / 1000);
+    log_write(node->log, LOG_LEVEL_NOTICE, "%.*s, LevelDB opened in %llu ms", (int)line.size,
+              (const char *)line.data, (unsigned long long)node->shard_open_us[id] / 1000);
+    buf_free(&line);
+}
+
+/* A line for each shard whose start was more than opening, one for all others. */
+static void log_cold_start(const struct node *node)
+{
+    uint32_t quiet = 0;
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        struct shard_status status = shard_status(node->shards[id]);
+        if (status.start == SHARD_START_FRESH || status.start == SHARD_START_SKIPPED)
+            quiet++;
+        else
+            log_shard_start(node, id, &status);
+    }
+    if (quiet > 0)
+        log_write(node->log, LOG_LEVEL_NOTICE, "Cold start: %u of %u shards had nothing to replay",
+                  quiet, node->shard_count);
+}
+
+/* It serves, or knows who does. */
+static bool has_leaders(const struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        uint64_t leader = raft_leader(shard_raft(node->shards[id]));
+        bool is_us = leader == node->identity.node_id;
+        if (leader == 0 || (is_us && !shard_is_serving(node->shards[id])))
+            return false;
+    }
+    return true;
+}
+
 static void note_ready(struct node *node)
 {
-    if (node->is_ready)
+    if (node->is_ready || !has_leaders(node))
         return;
-    for (uint32_t id = 0; id < node->shard_count; id++) {
-        if (!shard_is_serving(node->shards[id]))
-            return;
-    }
     node->is_ready = true;
     node->open_us = node->now.boot_us - node->start_us;
+    log_cold_start(node);
     log_write(node->log, LOG_LEVEL_NOTICE,
               "Ready to accept connections on port %lld, %.3f s after the start",
               (long long)node->config->port, (double)node->open_us / 1e6);
@@ -194,9 +236,14 @@ static enum node_state step_stopping(struct node *node)
         log_write(node->log, LOG_LEVEL_WARNING, "Shutting down");
         node->stopping = NODE_SETTLING;
     }
+    if (node->stopping == NODE_SETTLING && !node->has_handed_over) {
+        node->has_handed_over = true;
+        node_hand_over_all(node);
+    }
     if (node->stopping != NODE_NOT_STOPPING && node->stopping_since_us == 0)
         node->stopping_since_us = node->now.boot_us;
-    if (node->stopping == NODE_SETTLING && (exec_is_settled(node->exec) || settles_no_more(node))) {
+    bool is_settled = exec_is_settled(node->exec) && !node_is_handing_over(node);
+    if (node->stopping == NODE_SETTLING && (is_settled || settles_no_more(node))) {
         node->stopping = NODE_FLUSHING;
         wal_request_sync(node->wal);
     }
@@ -219,6 +266,18 @@ static bool has_failed(struct node *node)
     return true;
 }
 
+/* What came in, and then the clock that will judge it (L9). */
+static void receive(struct node *node, struct net_events events)
+{
+    if (node->peers != NULL) /* before clients are freed, whose sources stand in the same events */
+        peers_receive(node->peers, events);
+    if (node->stopping == NODE_NOT_STOPPING) /* else only what was received is still answered */
+        server_receive(node->server, events);
+    node->now = node->options.read_clocks(node->options.clock_context);
+    node_hear_peers(node);
+    node->now.wall_us = node_agreed_wall_us(node);
+}
+
 /* The turn. The clock is read after the input it will judge (L9); proposals meet the WAL before
  * promises are looked at; nothing leaves before its entry is applied (L1). */
 enum node_state node_turn(struct node *node, struct net_events events)
@@ -227,21 +286,21 @@ enum node_state node_turn(struct node *node, struct net_events events)
     node_take_done_jobs(node);
     if (has_failed(node))
         return NODE_FAILED;
-    if (node->stopping == NODE_NOT_STOPPING) /* else only what was received is still answered */
-        server_receive(node->server, events);
-    node->now = node->options.read_clocks(node->options.clock_context);
+    receive(node, events);
 
     tick_shards(node);
-    collect_shards(node);
+    node_collect(node);
     promise_shards(node);
-    exec_follow_leadership(node->exec);
+    exec_follow_leadership(node->exec, node->now);
+    node_follow_cluster(node);
     exec_begin_turn(node->exec, node->now);
     exec_apply(node->exec);
     server_execute(node->server, node->now);
     exec_housekeeping(node->exec);
     exec_propose(node->exec);
-    collect_shards(node);
+    node_collect(node);
     submit_wal(node);
+    node_send(node);
     exec_apply(node->exec);
     flush_shards(node);
     server_release(node->server);

@@ -395,6 +395,7 @@ struct raft_peer_status {
     bool is_voter;
     bool is_caught_up;
     enum raft_peer_state state;
+    bool is_installing; /* from raft_install_begin until it acknowledged, or it was abandoned */
     raft_index match;
     raft_index next;
     uint64_t heard_us; /* at least the start of this leadership */

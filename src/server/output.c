@@ -94,6 +94,8 @@ void output_finish(struct output *output, const struct exec_gate *gates, int gat
     }
     for (int i = 0; i < gate_count; i++)
         add_mark(output, output->finished, gates[i]);
+    if (output->mark_count > 0)
+        mark_at(output, output->mark_count - 1)->replies++;
     output->finished = end;
 }
 
@@ -117,12 +119,62 @@ struct bytes output_unfinished(const struct output *output)
     return slice(output, (size_t)(output->finished - output->start), output->buf.size);
 }
 
+static const char *const REPLACED =
+    "-TRYAGAIN The leader was replaced before this was committed; nothing was changed\r\n";
+static const char *const UNKNOWN =
+    "-INDETERMINATE The leader was lost; whether this took effect is not known\r\n";
+
+static void drop_mark(struct output *output)
+{
+    output->mark_first = (output->mark_first + 1) & (output->mark_capacity - 1);
+    output->mark_count--;
+}
+
+/* The replies of the first mark, up to the next one, become errors; what is behind them moves. */
+static void replace_replies(struct output *output, const char *error)
+{
+    const struct output_mark *mark = mark_at(output, 0);
+    uint64_t end = output->mark_count > 1 ? mark_at(output, 1)->begin : output->finished;
+    size_t from = (size_t)(mark->begin - output->start), to = (size_t)(end - output->start);
+    struct buf rest = {0};
+    buf_append(&rest, slice(output, to, output->buf.size));
+    output->buf.size = from;
+    for (uint32_t i = 0; i < mark->replies; i++)
+        buf_append_string(&output->buf, error);
+    uint64_t shift = output->buf.size - to; /* wraps when it became shorter, and back again */
+    buf_append(&output->buf, buf_bytes(&rest));
+    buf_free(&rest);
+    for (uint32_t i = 1; i < output->mark_count; i++)
+        mark_at(output, i)->begin += shift;
+    output->finished += shift;
+}
+
+/* False: it cannot be settled now, the buffer must not move while a reply is being written. */
+static bool lose_front(struct output *output, bool was_replaced)
+{
+    if (output->is_reply_open)
+        return false;
+    if (mark_at(output, 0)->replies > 0)
+        replace_replies(output, was_replaced ? REPLACED : UNKNOWN);
+    else if (output->mark_count > 1)
+        mark_at(output, 1)->is_unknown = true; /* the same reply waits at that gate, too */
+    drop_mark(output);
+    return true;
+}
+
 bool output_open_gates(struct output *output, const struct exec *exec)
 {
     size_t before = output_sendable(output).size;
-    while (output->mark_count > 0 && exec_gate_is_open(exec, mark_at(output, 0)->gate)) {
-        output->mark_first = (output->mark_first + 1) & (output->mark_capacity - 1);
-        output->mark_count--;
+    while (output->mark_count > 0) {
+        const struct output_mark *mark = mark_at(output, 0);
+        enum exec_gate_state state =
+            mark->is_unknown ? EXEC_GATE_UNKNOWN : exec_gate_state(exec, mark->gate);
+        if (state == EXEC_GATE_CLOSED)
+            break;
+        if (state == EXEC_GATE_OPEN)
+            drop_mark(output);
+        else if (!lose_front(output, state == EXEC_GATE_REPLACED))
+            break;
     }
     return output_sendable(output).size > before;
 }

@@ -28,6 +28,8 @@ enum {
 struct output_mark {
     uint64_t begin; /* stream position */
     struct exec_gate gate;
+    uint32_t replies; /* from here to the next mark */
+    bool is_unknown;  /* another gate of the same reply was lost */
 };
 
 /* Zero-initialised is ready; `pool` may be set then. */
@@ -59,7 +61,10 @@ void output_drop_unfinished(struct output *output);
 /* What was appended since the last finish. */
 struct bytes output_unfinished(const struct output *output);
 
-/* Removes marks whose gates are open from the front; true when more may leave than before. */
+/* Removes marks whose gates are open from the front; true when more may leave than before. Replies
+ * at a gate that never opens (its leadership was lost) become errors that say whether their effect
+ * is known: TRYAGAIN, nothing happened; INDETERMINATE, it may have. What stands behind such a reply
+ * without a gate of its own becomes the same error: it may be asked again. */
 bool output_open_gates(struct output *output, const struct exec *exec);
 
 static inline bool output_is_gated(const struct output *output)

@@ -205,9 +205,14 @@ static void run_transaction(struct client *client, const struct command *command
 
 static void queue_request(struct client *client, const struct command *command)
 {
-    transaction_queue(client->transaction, command, client->request.argv, client->request.argc);
+    const struct request *request = &client->request;
     struct reply reply = begin_reply(client);
-    reply_simple(&reply, "QUEUED");
+    if (exec_is_elsewhere(client->server->exec, command, request->argv, request->argc, &reply)) {
+        transaction_break(client->transaction);
+    } else {
+        transaction_queue(client->transaction, command, request->argv, request->argc);
+        reply_simple(&reply, "QUEUED");
+    }
     if (client_query_size(client) > client->server->config->client_query_buffer_limit)
         client_doom(client);
     client->request_stats = NULL; /* not run yet */

@@ -47,6 +47,10 @@ static void transaction_watch(struct call *c)
         call_error(c, "ERR WATCH inside MULTI is not allowed");
         return;
     }
+    if (exec_is_elsewhere(client->server->exec, c->command, c->argv, c->argc, &c->reply)) {
+        c->has_failed = true;
+        return;
+    }
     for (int i = 1; i < c->argc; i++)
         exec_watch(client->server->exec, &client->watches, c->database, c->argv[i]);
     reply_ok(&c->reply);

@@ -1,186 +1,7 @@
-#include "shard/shard.h"
-
+/* The phases of a turn: what the core wants stored, promised, applied and flushed. */
 #include "base/mem.h"
 #include "base/mutants.h"
-#include "shard/entry_log.h"
-
-enum {
-    ELECTION_MIN_US = 300000,
-    ELECTION_MAX_US = 600000,
-    HEARTBEAT_US = 50000,
-    CLOCK_DRIFT_PPM = 1000,
-    APPEND_ENTRIES_MAX = 256,
-    INFLIGHT_MAX = 64,
-    TERM_RUNS_MAX = 1024,
-    MARKS_START = 64,
-};
-
-/* What a batch of the WAL makes durable for this group. */
-struct shard_pending {
-    uint64_t batch;
-    uint64_t index; /* newest entry of the log in it */
-    struct raft_mark mark;
-};
-
-struct shard {
-    uint32_t id;
-    struct raft *raft;
-    struct wal *wal;
-    struct fsm fsm;
-    struct entry_log log;
-    uint64_t lead_term;
-
-    struct shard_pending *pending; /* queue by batch; a power of two */
-    uint64_t pending_mask;
-    uint64_t pending_from, promised_to,
-        pending_to;        /* not synced: from..to; promised before promised_to */
-    uint64_t synced_index; /* newest index that the WAL holds synced */
-
-    enum shard_mark_state mark_state;
-    uint64_t mark_batch;
-    struct wal_position marking; /* the mark being made durable */
-    struct wal_position mark;    /* durable */
-
-    uint64_t stamp_us;    /* newest time given out */
-    uint64_t stamp_at_us; /* boot time when it was */
-    enum shard_start start;
-    uint64_t start_replayed;
-};
-
-/* ---- opening ---- */
-
-static bool refuse(struct buf *error, uint32_t id, const char *why, uint64_t a, uint64_t b)
-{
-    buf_printf(error, "shard %u: %s (%llu, %llu)", id, why, (unsigned long long)a,
-               (unsigned long long)b);
-    return false;
-}
-
-static uint64_t last_of(const struct wal_group_state *group)
-{
-    return group->base.index + group->entry_count;
-}
-
-static uint64_t term_at(const struct wal_group_state *group, uint64_t index)
-{
-    if (index == group->base.index)
-        return group->base.term;
-    if (index == group->mark.index)
-        return group->mark.term;
-    return group->entries[index - group->base.index - 1]->term;
-}
-
-/* L4 for a voter that is alone: nobody can give back rows or promises, so any contradiction
- * refuses. */
-static bool connects(const struct shard_options *options, struct store_meta applied,
-                     struct buf *error)
-{
-    const struct wal_group_state *group = options->recovered;
-    uint64_t index = applied.applied_index;
-    if (options->wal_is_fresh && index > 0)
-        return refuse(error, options->id,
-                      "the write-ahead log is gone, but rows were applied: promises lost "
-                      "(applied index, term)",
-                      index, applied.applied_term);
-    if (index > last_of(group))
-        return refuse(error, options->id,
-                      "the write-ahead log ends below what LevelDB holds: promises lost "
-                      "(last index, applied index)",
-                      last_of(group), index);
-    if (index < group->mark.index || index < group->base.index)
-        return refuse(error, options->id,
-                      "LevelDB is behind the snapshot mark of the write-ahead log: rows lost "
-                      "(applied index, mark)",
-                      index, group->mark.index);
-    if (term_at(group, index) != applied.applied_term)
-        return refuse(error, options->id,
-                      "LevelDB and the write-ahead log disagree about the applied entry "
-                      "(index, term in LevelDB)",
-                      index, applied.applied_term);
-    return true;
-}
-
-static struct raft *new_raft(const struct shard_options *options, struct store_meta applied)
-{
-    const struct wal_group_state *group = options->recovered;
-    raft_term *terms = mem_alloc((group->entry_count + 1) * sizeof(*terms));
-    for (size_t i = 0; i < group->entry_count; i++)
-        terms[i] = group->entries[i]->term;
-    struct raft_config config = {
-        .id = SHARD_NODE_ID,
-        .election_min_us = ELECTION_MIN_US,
-        .election_max_us = ELECTION_MAX_US,
-        .heartbeat_us = HEARTBEAT_US,
-        .clock_drift_ppm = CLOCK_DRIFT_PPM,
-        .append_entries_max = APPEND_ENTRIES_MAX,
-        .inflight_max = INFLIGHT_MAX,
-        .term_runs_max = TERM_RUNS_MAX,
-        .seed = options->seed,
-    };
-    struct raft_restored restored = {
-        .hard = {.term = group->hard.term, .vote = group->hard.vote},
-        .base_index = group->base.index,
-        .base_term = group->base.term,
-        .applied = applied.applied_index,
-        .commit = applied.applied_index,
-        .terms = terms,
-        .term_count = group->entry_count,
-        .membership = {.members = {.count = 1, .at = {{.id = SHARD_NODE_ID, .is_voter = true}}}},
-    };
-    struct raft *raft = raft_new(&config, &restored, options->boot_us);
-    mem_free(terms);
-    return raft;
-}
-
-static void take_entries(struct shard *shard, const struct wal_group_state *group)
-{
-    entry_log_init(&shard->log, group->base.index);
-    for (size_t i = 0; i < group->entry_count; i++)
-        entry_log_append(&shard->log, entry_retain(group->entries[i]));
-    shard->synced_index = last_of(group);
-    shard->mark = group->mark;
-}
-
-bool shard_open(struct shard **out, const struct shard_options *options, struct buf *error)
-{
-    *out = NULL;
-    struct shard *shard = mem_zero(sizeof(*shard));
-    shard->id = options->id;
-    shard->wal = options->wal;
-    if (fsm_open(&shard->fsm, &options->store, error) != STORE_OK) {
-        mem_free(shard);
-        return false;
-    }
-    struct store_meta applied = store_applied(shard->fsm.store);
-    if (!connects(options, applied, error)) {
-        fsm_close(&shard->fsm);
-        mem_free(shard);
-        return false;
-    }
-    take_entries(shard, options->recovered);
-    shard->raft = new_raft(options, applied);
-    shard->pending = mem_zero(MARKS_START * sizeof(*shard->pending));
-    shard->pending_mask = MARKS_START - 1;
-    shard->stamp_us = applied.stamp_us;
-    shard->stamp_at_us = options->boot_us;
-    shard->start_replayed = last_of(options->recovered) - applied.applied_index;
-    shard->start = options->wal_is_fresh        ? SHARD_START_FRESH
-                   : shard->start_replayed == 0 ? SHARD_START_SKIPPED
-                                                : SHARD_START_REPLAYED;
-    *out = shard;
-    return true;
-}
-
-void shard_close(struct shard *shard)
-{
-    if (shard == NULL)
-        return;
-    fsm_close(&shard->fsm);
-    entry_log_fini(&shard->log);
-    raft_free(shard->raft);
-    mem_free(shard->pending);
-    mem_free(shard);
-}
+#include "shard/internal.h"
 
 uint32_t shard_id(const struct shard *shard)
 {
@@ -201,6 +22,8 @@ struct raft *shard_raft(struct shard *shard)
 
 void shard_tick(struct shard *shard, uint64_t boot_us)
 {
+    if (shard->is_frozen)
+        return;
     raft_tick(shard->raft, boot_us);
 }
 
@@ -229,31 +52,75 @@ static void add_noop(struct shard *shard, const struct raft_ready *ready)
     entry_log_append(&shard->log, entry);
 }
 
+/* An install replaced the log: what it brought is applied and durable. */
+static void reset_log(struct shard *shard)
+{
+    struct store_meta applied = store_applied(shard->fsm.store);
+    ASSERT(raft_base_index(shard->raft) == applied.applied_index);
+    entry_log_fini(&shard->log);
+    entry_log_init(&shard->log, applied.applied_index);
+    shard->mark = (struct wal_position){applied.applied_index, applied.applied_term};
+    shard->mark_state = SHARD_MARK_NONE;
+    shard->tail_bytes = 0;
+    shard_forget_stored(shard, 0);
+    wal_put_reset(shard->wal, shard->id, shard->mark, applied.members);
+    shard->reset_batch = wal_collecting(shard->wal);
+    remember_pending(shard, applied.applied_index, (struct raft_mark){0});
+    shard->pending[(shard->pending_to - 1) & shard->pending_mask].is_ours = true;
+}
+
 static void store_ready(struct shard *shard, const struct raft_ready *ready)
 {
     if (ready->hard_state_changed)
         wal_put_hard_state(
             shard->wal, shard->id,
             (struct wal_hard_state){.term = ready->hard.term, .vote = ready->hard.vote});
+    if (ready->log_was_reset)
+        reset_log(shard);
     for (uint64_t index = ready->store_first; index <= ready->store_last; index++)
         wal_append(shard->wal, shard->id, entry_log_at(&shard->log, index));
     if (ready->must_store)
         remember_pending(shard, ready->store_last, ready->mark);
 }
 
-void shard_collect(struct shard *shard, uint64_t boot_us)
+bool shard_next_ready(struct shard *shard, uint64_t boot_us, struct raft_ready *out)
 {
-    while (raft_has_ready(shard->raft)) {
-        struct raft_ready ready;
-        raft_ready(shard->raft, boot_us, &ready);
-        ASSERT(!ready.log_was_reset && ready.offer.from == 0 && ready.message_count == 0);
-        if (ready.role_changed)
-            shard->lead_term = ready.role == RAFT_LEADER ? ready.term : 0;
-        if (ready.noop != 0)
-            add_noop(shard, &ready);
-        store_ready(shard, &ready);
-        raft_advance(shard->raft);
+    if (shard->is_frozen || !raft_has_ready(shard->raft))
+        return false;
+    raft_ready(shard->raft, boot_us, out);
+    shard->reads_confirmed = out->reads_confirmed;
+    if (out->role_changed)
+        shard->lead_term = out->role == RAFT_LEADER ? out->term : 0;
+    if (out->noop != 0)
+        add_noop(shard, out);
+    return true;
+}
+
+void shard_take_ready(struct shard *shard, const struct raft_ready *ready)
+{
+    store_ready(shard, ready);
+    raft_advance(shard->raft);
+}
+
+struct entry *const *shard_entries(struct shard *shard, uint64_t first, uint32_t count,
+                                   struct entry **scratch)
+{
+    for (uint32_t i = 0; i < count; i++)
+        scratch[i] = entry_log_at(&shard->log, first + i);
+    return scratch;
+}
+
+/* Entries from first on were replaced: what a batch under way holds at their places is not them. */
+void shard_forget_stored(struct shard *shard, uint64_t first)
+{
+    uint64_t last = first == 0 ? 0 : first - 1;
+    for (uint64_t at = shard->pending_from; at < shard->pending_to; at++) {
+        struct shard_pending *pending = &shard->pending[at & shard->pending_mask];
+        if (pending->index > last)
+            pending->index = last;
     }
+    if (shard->synced_index > last)
+        shard->synced_index = last;
 }
 
 static void promise_stored(struct shard *shard, uint64_t boot_us)
@@ -265,9 +132,49 @@ static void promise_stored(struct shard *shard, uint64_t boot_us)
             &shard->pending[shard->promised_to & shard->pending_mask];
         if (pending->batch > promised)
             break;
-        raft_stored(shard->raft, boot_us, &pending->mark);
+        if (!pending->is_ours)
+            raft_stored(shard->raft, boot_us, &pending->mark);
         shard->promised_to++;
     }
+}
+
+void shard_freeze(struct shard *shard, bool is_frozen)
+{
+    shard->is_frozen = is_frozen;
+}
+
+bool shard_installed(struct shard *shard, const struct store_meta *meta)
+{
+    struct members members;
+    bool is_good = members_decode(meta->members, &members);
+    ASSERT(is_good && shard->is_frozen); /* checked before it was published */
+    struct raft_membership membership = shard_membership_of(&members, meta->applied_index);
+    if (!raft_installed(shard->raft, meta->applied_index, meta->applied_term, &membership))
+        return false;
+    if (meta->stamp_us > shard->stamp_us)
+        shard->stamp_us = meta->stamp_us;
+    return true;
+}
+
+bool shard_has_lost_rows(const struct shard *shard)
+{
+    return shard->start == SHARD_START_ROWS_LOST && !shard->has_rows_again;
+}
+
+void shard_adopted(struct shard *shard)
+{
+    shard->has_rows_again = true;
+    shard_read_members(shard);
+}
+
+bool shard_is_reset(const struct shard *shard)
+{
+    return wal_synced(shard->wal) >= shard->reset_batch;
+}
+
+void shard_pin(struct shard *shard, uint64_t index)
+{
+    shard->pin_index = index;
 }
 
 static void note_synced(struct shard *shard)
@@ -298,9 +205,35 @@ static void write_mark(struct shard *shard)
     shard->mark_state = SHARD_MARK_WRITTEN;
 }
 
+/* The mark is durable: what lies below it is the tail now. */
+static void take_mark(struct shard *shard)
+{
+    for (uint64_t index = shard->mark.index + 1; index <= shard->marking.index; index++)
+        shard->tail_bytes += entry_log_at(&shard->log, index)->size;
+    shard->mark = shard->marking;
+}
+
+/* How far the log in memory may go: everything below the mark, but for what slow followers may
+ * still want and what an install under way needs behind its rows. The WAL keeps nothing below the
+ * mark, so the tail pins no segment and is gone after a restart. */
+static uint64_t compact_through(const struct shard *shard)
+{
+    uint64_t through = shard->mark.index;
+    uint64_t base = raft_base_index(shard->raft);
+    if (shard->pin_index != 0 && shard->pin_index < through)
+        through = shard->pin_index;
+    if (shard->members.count <= 1)
+        return through;
+    uint64_t kept = 0;
+    uint64_t from = shard->mark.index;
+    while (from > base && kept + entry_log_at(&shard->log, from)->size <= shard->tail_max)
+        kept += entry_log_at(&shard->log, from--)->size;
+    return from < through ? from : through;
+}
+
 static void write_base(struct shard *shard)
 {
-    shard->mark = shard->marking;
+    take_mark(shard);
     wal_put_base(shard->wal, shard->id, shard->mark);
     shard->mark_batch = wal_collecting(shard->wal);
     shard->mark_state = SHARD_MARK_BASED;
@@ -308,8 +241,13 @@ static void write_base(struct shard *shard)
 
 static void compact(struct shard *shard)
 {
-    raft_compacted(shard->raft, shard->mark.index);
-    entry_log_compact(&shard->log, shard->mark.index);
+    uint64_t before = shard->log.bytes;
+    uint64_t through = compact_through(shard);
+    if (through > shard->log.base) {
+        raft_compacted(shard->raft, through);
+        entry_log_compact(&shard->log, through);
+    }
+    shard->tail_bytes -= before - shard->log.bytes;
     shard->mark_state = SHARD_MARK_NONE;
 }
 
@@ -345,15 +283,38 @@ static void note_stamp(struct shard *shard, const struct entry *entry)
         shard->stamp_us = entry_stamp_us(entry);
 }
 
+/* A follower whose LevelDB does not keep up waits with what it can apply later (L6); a leader has
+ * reserved the room when it admitted the write. */
+static bool must_pause(const struct shard *shard)
+{
+    return shard->lead_term == 0 && shard->apply_backlog_max != 0 &&
+           store_buffered_bytes(shard->fsm.store) >= shard->apply_backlog_max;
+}
+
+/* What the start found is applied, or a leader replaced it by something newer that is. */
+static void note_replayed(struct shard *shard, uint64_t index, uint64_t now_ms)
+{
+    if (shard->replay_us != 0 || shard->start_replayed == 0 ||
+        index < shard->start_applied + shard->start_replayed)
+        return;
+    uint64_t now_us = now_ms * 1000;
+    shard->replay_us = now_us > shard->start_at_us ? now_us - shard->start_at_us : 1;
+}
+
 struct entry *shard_next_applied(struct shard *shard, uint64_t now_ms)
 {
     uint64_t next = shard_applied_index(shard) + 1;
-    if (next > raft_commit_index(shard->raft))
+    if (next > raft_commit_index(shard->raft) || shard->is_frozen || shard_has_lost_rows(shard))
+        return NULL;
+    bool is_paused = must_pause(shard);
+    raft_set_electable(shard->raft, !is_paused && !shard->is_unwilling);
+    if (is_paused)
         return NULL;
     struct entry *entry = entry_log_at(&shard->log, next);
     note_stamp(shard, entry);
     fsm_apply(&shard->fsm, entry, now_ms);
     raft_applied(shard->raft, next);
+    note_replayed(shard, next, now_ms);
     return entry;
 }
 
@@ -372,9 +333,20 @@ void shard_job_done(struct shard *shard, struct job *job, struct buf *error)
 
 /* ---- leading ---- */
 
+void shard_set_willing(struct shard *shard, bool is_willing)
+{
+    shard->is_unwilling = !is_willing;
+    raft_set_electable(shard->raft, is_willing);
+}
+
 bool shard_is_serving(const struct shard *shard)
 {
     return raft_serving(shard->raft);
+}
+
+uint64_t shard_reads_confirmed(const struct shard *shard)
+{
+    return shard->reads_confirmed;
 }
 
 uint64_t shard_lead_term(const struct shard *shard)
@@ -418,7 +390,7 @@ uint64_t shard_propose(struct shard *shard, struct buf *payload)
 
 uint64_t shard_backlog_bytes(const struct shard *shard)
 {
-    return shard->log.bytes;
+    return shard->log.bytes - shard->tail_bytes;
 }
 
 uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us)
@@ -438,6 +410,8 @@ struct shard_status shard_status(const struct shard *shard)
     return (struct shard_status){
         .start = shard->start,
         .start_replayed = shard->start_replayed,
+        .start_applied = shard->start_applied,
+        .replay_us = shard->replay_us,
         .term = raft_term_now(shard->raft),
         .commit = raft_commit_index(shard->raft),
         .applied = shard_applied_index(shard),
@@ -445,6 +419,8 @@ struct shard_status shard_status(const struct shard *shard)
         .mark = shard->mark.index,
         .base = raft_base_index(shard->raft),
         .last = raft_last_index(shard->raft),
+        .log_bytes = shard->log.bytes,
+        .refused_entries = shard->refused_entries,
         .is_leader = shard->lead_term != 0,
     };
 }

@@ -10,11 +10,15 @@
 #pragma once
 
 #include "codec/entry.h"
+#include "codec/members.h"
 #include "fsm/fsm.h"
 #include "raft/raft.h"
 #include "wal/wal.h"
 
-enum { SHARD_NODE_ID = 1 }; /* the id of a group's only voter */
+enum {
+    SHARD_NODE_ID = 1,          /* of a node that was started alone */
+    SHARD_HEARTBEAT_US = 50000, /* of the leader of each group */
+};
 
 /* What became durable order by order after a flush (L3). */
 enum shard_mark_state {
@@ -25,11 +29,15 @@ enum shard_mark_state {
 
 struct shard_options {
     uint32_t id;
+    uint64_t node_id;                        /* ours among the members */
     uint64_t seed;                           /* of election timeouts */
     struct wal *wal;                         /* shared; outlives the shard */
     const struct wal_group_state *recovered; /* borrowed for the call */
     bool wal_is_fresh;                       /* no log was there */
-    struct store_options store;
+    bool has_others;                         /* more nodes than this one: they may have our rows */
+    struct store_options store;              /* store.members: of the group's formation */
+    uint64_t tail_max;          /* bytes of entries below the mark kept for slow followers */
+    uint64_t apply_backlog_max; /* a follower pauses applying when so much is not flushed */
     uint64_t boot_us;
     uint64_t wall_us;
 };
@@ -39,7 +47,10 @@ enum shard_start {
     SHARD_START_FRESH,
     SHARD_START_SKIPPED, /* nothing to replay */
     SHARD_START_REPLAYED,
+    SHARD_START_INSTALLED, /* an install was published, the log from before it is dropped */
+    SHARD_START_ROWS_LOST, /* they come from others; until then it votes and stores, no more */
 };
+const char *shard_start_text(enum shard_start start); /* "fresh", "skipped", "replayed", … */
 
 struct shard;
 
@@ -56,8 +67,20 @@ struct raft *shard_raft(struct shard *shard);
 
 void shard_tick(struct shard *shard, uint64_t boot_us);
 
-/* Takes from the core what is to be stored and puts it into the collecting WAL batch. */
-void shard_collect(struct shard *shard, uint64_t boot_us);
+/* A message from another member. entries: of an append message, `append.count` of them; `changes`
+ * are set here. What the core accepts is kept (payloads are copied), everything else is dropped. */
+void shard_step(struct shard *shard, uint64_t boot_us, struct raft_message *message,
+                const struct entry_view *entries);
+
+/* What the core has to tell, until false: the caller sends out->messages (raft_append_cut for what
+ * was not sent whole), acts on installs and offer, and then calls shard_take_ready, which puts what
+ * is to be stored into the collecting WAL batch and advances the core. */
+MUST_USE bool shard_next_ready(struct shard *shard, uint64_t boot_us, struct raft_ready *out);
+void shard_take_ready(struct shard *shard, const struct raft_ready *ready);
+
+/* The entries that an append message of a ready names. */
+struct entry *const *shard_entries(struct shard *shard, uint64_t first, uint32_t count,
+                                   struct entry **scratch);
 
 /* Tells the core what the WAL may promise by now, and moves marks and compaction on. */
 void shard_promise(struct shard *shard, uint64_t boot_us);
@@ -73,8 +96,14 @@ void shard_job_done(struct shard *shard, struct job *job, struct buf *error);
 
 /* ---- leading ---- */
 
+/* Whether it may campaign; true at the start. One whose disk does not answer had better not. */
+void shard_set_willing(struct shard *shard, bool is_willing);
+
 /* Leader, and its own no-op is applied (L9). */
 bool shard_is_serving(const struct shard *shard);
+
+/* Reads that wait for a round of the present term up to this one are confirmed. */
+uint64_t shard_reads_confirmed(const struct shard *shard);
 
 /* Term of the present leadership, 0 when this node does not lead. */
 uint64_t shard_lead_term(const struct shard *shard);
@@ -97,10 +126,42 @@ uint64_t shard_backlog_bytes(const struct shard *shard);
  * 9/10 of real time while it is ahead. */
 uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us);
 
+/* ---- members ---- */
+
+/* The newest configuration in the log, committed or not; the version moves when it changes. */
+const struct members *shard_members(const struct shard *shard);
+uint64_t shard_members_version(const struct shard *shard);
+
+/* Leader: proposes a change of one member; info tells where an added one is. */
+MUST_USE enum raft_err shard_change_members(struct shard *shard, uint64_t boot_us,
+                                            struct raft_change change, const struct member *info);
+
+/* ---- installs ---- */
+
+/* Leader: entries above index stay in the log as long as it is set (0: none). */
+void shard_pin(struct shard *shard, uint64_t index);
+
+/* Follower: while an install is being published the group stands still, as if the network were cut:
+ * no message is taken, nothing is applied, so that what was asked about its index stays true. */
+void shard_freeze(struct shard *shard, bool is_frozen);
+
+/* The rows as of meta are published (L5). False: the core refuses them, nothing changed. True: the
+ * caller adopts the rows at once and calls shard_adopted; the next ready may reset the log. */
+MUST_USE bool shard_installed(struct shard *shard, const struct store_meta *meta);
+void shard_adopted(struct shard *shard);
+
+bool shard_has_lost_rows(const struct shard *shard); /* since the start, and none came yet */
+
+bool shard_is_reset(const struct shard *shard); /* the WAL holds what the install did to the log */
+
 struct shard_status {
     enum shard_start start;
     uint64_t start_replayed; /* entries above LevelDB's applied index that the start found */
+    uint64_t start_applied;  /* LevelDB's applied index then */
+    uint64_t replay_us;      /* from the start until they were applied; 0: not yet, or none */
     uint64_t term, commit, applied, flushed, mark, base, last;
+    uint64_t log_bytes;
+    uint64_t refused_entries;
     bool is_leader;
 };
 struct shard_status shard_status(const struct shard *shard);

@@ -50,12 +50,16 @@ static bool edits_wait(const struct store *store)
     return store->work.kind != WORK_SWEEP && store->sweep.edit_count > 0;
 }
 
+static bool may_flush(const struct store *store)
+{
+    return !store->flush_under_way && store->phase == STORE_PHASE_OPEN &&
+           store->hold == STORE_HOLD_NONE;
+}
+
 bool store_flush_due(const struct store *store, size_t bytes_max)
 {
-    if (store->flush_under_way || store->phase != STORE_PHASE_OPEN)
-        return false;
-    return store->frozen.buffer != NULL || edits_wait(store) ||
-           store->active->payload_size >= bytes_max;
+    return may_flush(store) && (store->frozen.buffer != NULL || edits_wait(store) ||
+                                store->active->payload_size >= bytes_max);
 }
 
 static void take_edits(struct store *store)
@@ -83,7 +87,7 @@ static void freeze(struct store *store)
 
 bool store_flush_begin(struct store *store, struct store_flush *flush)
 {
-    if (store->flush_under_way || store->phase != STORE_PHASE_OPEN)
+    if (!may_flush(store))
         return false;
     if (store->frozen.buffer == NULL)
         freeze(store);

@@ -204,6 +204,82 @@ enum store_err generation_begin_first(const struct generation_dir *dir,
     return err;
 }
 
+static uint32_t number_of(const char *name)
+{
+    uint32_t number = 0;
+    for (const char *digit = name + strlen(PREFIX); *digit != 0; digit++)
+        number = number * 10 + (uint32_t)(*digit - '0');
+    return number;
+}
+
+static enum store_err last_number(const struct generation_dir *dir, uint32_t *last,
+                                  struct buf *error)
+{
+    struct buf found = {0};
+    enum store_err err = list_generations(dir, &found, error);
+    for (size_t at = 0; at < found.size; at += GENERATION_NAME_SIZE) {
+        uint32_t number = number_of((const char *)found.data + at);
+        *last = number > *last ? number : *last;
+    }
+    buf_free(&found);
+    return err;
+}
+
+static enum store_err make_next(const struct generation_dir *dir, uint32_t last, char *name,
+                                struct buf *error)
+{
+    if (last >= NUMBER_MAX) {
+        buf_printf(error, "%s: no number is left for another generation", dir->path);
+        return STORE_IO;
+    }
+    generation_name(last + 1, name);
+    struct buf path = path_of(dir, name);
+    enum store_err err = destroy(dir, name, error);
+    if (err == STORE_OK)
+        err = make_dir(dir, &path, error);
+    buf_free(&path);
+    return err;
+}
+
+enum store_err generation_begin_next(const struct generation_dir *dir, const char *current,
+                                     char name[GENERATION_NAME_SIZE], struct buf *error)
+{
+    uint32_t last = 0;
+    enum store_err err = STORE_OK;
+    if (current[0] != 0) {
+        generation_remove_others(dir, current);
+        last = number_of(current);
+    } else {
+        struct buf own = {0};
+        buf_printf(&own, "%s", dir->path);
+        buf_append_u8(&own, 0);
+        err = make_dir(dir, &own, error);
+        buf_free(&own);
+        if (err == STORE_OK)
+            err = last_number(dir, &last, error);
+    }
+    return err == STORE_OK ? make_next(dir, last, name, error) : err;
+}
+
+enum store_err generation_unpublish(const struct generation_dir *dir, struct buf *error)
+{
+    struct buf path = path_of(dir, "CURRENT");
+    enum disk_err err = dir->disk->ops->remove(dir->disk, text_of(&path));
+    if (err == DISK_OK || err == DISK_ABSENT)
+        err = dir->disk->ops->sync_dir(dir->disk, dir->path);
+    enum store_err result =
+        err == DISK_OK ? STORE_OK : disk_failed(err, &path, "removing the file", error);
+    buf_free(&path);
+    return result;
+}
+
+void generation_remove(const struct generation_dir *dir, const char *name)
+{
+    struct buf ignored = {0};
+    (void)destroy(dir, name, &ignored);
+    buf_free(&ignored);
+}
+
 enum store_err generation_publish(const struct generation_dir *dir, const char *name,
                                   struct buf *error)
 {
@@ -219,7 +295,10 @@ void generation_remove_others(const struct generation_dir *dir, const char *name
 {
     struct buf found = {0};
     struct buf ignored = {0};
-    if (list_generations(dir, &found, &ignored) == STORE_OK) {
+    /* A process that was killed may have left a CURRENT that is not durable yet: were its
+     * predecessor's generation removed first, a power cut could bring back the name of nothing. */
+    if (list_generations(dir, &found, &ignored) == STORE_OK && found.size > GENERATION_NAME_SIZE &&
+        dir->disk->ops->sync_dir(dir->disk, dir->path) == DISK_OK) {
         for (size_t at = 0; at < found.size; at += GENERATION_NAME_SIZE) {
             const char *other = (const char *)found.data + at;
             if (strcmp(other, name) != 0)

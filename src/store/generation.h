@@ -31,12 +31,24 @@ void generation_name(uint32_t number, char name[GENERATION_NAME_SIZE]); /* 1..99
 MUST_USE enum store_err generation_begin_first(const struct generation_dir *dir,
                                                char name[GENERATION_NAME_SIZE], struct buf *error);
 
+/* Makes DIR, should it be absent, and the empty directory of the generation behind `current`,
+ * removing every other one: an earlier attempt left it. With current "" (rows were lost) all stay,
+ * for whoever wants to look at them, and the new one is behind the last of them. */
+MUST_USE enum store_err generation_begin_next(const struct generation_dir *dir, const char *current,
+                                              char name[GENERATION_NAME_SIZE], struct buf *error);
+
 /* Makes `name`, whose content is durable, the current generation: durable when this returns. */
 MUST_USE enum store_err generation_publish(const struct generation_dir *dir, const char *name,
                                            struct buf *error);
 
-/* Removes every generation but `name`, and the mark of a creation that has ended. What cannot be
- * removed stays until the next start. */
+/* No generation is the current one any more: durable when this returns. */
+MUST_USE enum store_err generation_unpublish(const struct generation_dir *dir, struct buf *error);
+
+/* Removes one that is not current; what cannot be removed stays until the next start. */
+void generation_remove(const struct generation_dir *dir, const char *name);
+
+/* Removes every generation but `name`, the current one, and the mark of a creation that has ended.
+ * What cannot be removed stays until the next start. */
 void generation_remove_others(const struct generation_dir *dir, const char *name);
 
 /* Appends DIR/name and a 0 byte. */

@@ -15,6 +15,7 @@ enum {
 static const struct bytes applied_key = {(const uint8_t *)"Mapplied", 8};
 static const struct bytes identity_key = {(const uint8_t *)"Midentity", 9};
 static const struct bytes members_key = {(const uint8_t *)"Mmembers", 8};
+static const struct bytes installed_key = {(const uint8_t *)"Minstalled", 10};
 
 void meta_free(struct meta *meta)
 {
@@ -36,6 +37,7 @@ struct store_meta meta_view(const struct meta *meta)
     return (struct store_meta){.applied_index = meta->index,
                                .applied_term = meta->term,
                                .stamp_us = meta->stamp_us,
+                               .installed_index = meta->installed,
                                .members = buf_bytes(&meta->members)};
 }
 
@@ -44,7 +46,7 @@ bool meta_owns_key(struct bytes key)
     if (key.data[0] != ROW_KIND_META)
         return false;
     return bytes_equal(key, applied_key) || bytes_equal(key, identity_key) ||
-           bytes_equal(key, members_key);
+           bytes_equal(key, members_key) || bytes_equal(key, installed_key);
 }
 
 void meta_put(struct kv *kv, struct kv_batch *batch, const struct meta *meta)
@@ -55,6 +57,13 @@ void meta_put(struct kv *kv, struct kv_batch *batch, const struct meta *meta)
     put_le64(applied + 16, meta->stamp_us);
     kv->ops->batch_put(batch, applied_key, bytes_of(applied, sizeof(applied)));
     kv->ops->batch_put(batch, members_key, buf_bytes(&meta->members));
+}
+
+void meta_put_installed(struct kv *kv, struct kv_batch *batch, uint64_t index)
+{
+    uint8_t value[sizeof(uint64_t)];
+    put_le64(value, index);
+    kv->ops->batch_put(batch, installed_key, bytes_of(value, sizeof(value)));
 }
 
 void meta_put_identity(struct kv *kv, struct kv_batch *batch, const struct meta_identity *identity)
@@ -98,6 +107,17 @@ static enum store_err read_row(struct kv *kv, const char *path, struct bytes key
     buf_printf(error, "%s: the row M %.*s is missing", path, (int)key.size - 1,
                (const char *)key.data + 1);
     return STORE_LOST;
+}
+
+/* Absent in a generation that no install made. */
+static enum store_err read_installed(struct kv *kv, struct meta *out, struct buf *error)
+{
+    struct buf value = {0};
+    bool found = false;
+    enum kv_err err = kv->ops->get(kv, NULL, installed_key, &value, &found, error);
+    out->installed = err == KV_OK && found && value.size == 8 ? get_le64(value.data) : 0;
+    buf_free(&value);
+    return err == KV_OK ? STORE_OK : store_err_of(err);
 }
 
 static enum store_err check_identity(const char *path, struct bytes value,
@@ -150,6 +170,8 @@ enum store_err meta_read(struct kv *kv, const char *path, const struct meta_iden
         err = parse_applied(path, buf_bytes(&value), out, error);
     if (err == STORE_OK)
         err = read_row(kv, path, members_key, &out->members, error);
+    if (err == STORE_OK)
+        err = read_installed(kv, out, error);
     buf_free(&value);
     return err;
 }

@@ -9,6 +9,7 @@ struct meta {
     uint64_t index;
     uint64_t term;
     uint64_t stamp_us;
+    uint64_t installed; /* index that an install of this generation brought; 0: none made it */
     struct buf members;
 };
 
@@ -25,6 +26,7 @@ struct store_meta meta_view(const struct meta *meta);     /* borrows */
 bool meta_owns_key(struct bytes key);
 
 void meta_put(struct kv *kv, struct kv_batch *batch, const struct meta *meta);
+void meta_put_installed(struct kv *kv, struct kv_batch *batch, uint64_t index);
 void meta_put_identity(struct kv *kv, struct kv_batch *batch, const struct meta_identity *identity);
 
 /* Reads both back. STORE_LOST when a row is missing or has a wrong size, STORE_FOREIGN and

@@ -263,7 +263,7 @@ bool store_read_begin(struct store *store, struct store_read *read)
 {
     ASSERT(read->source == NULL);
     ASSERT(read->keys != NULL || (read->rows_max > 0 && read->bytes_max > 0));
-    if (store->phase != STORE_PHASE_OPEN)
+    if (!store_is_open(store))
         return false;
     buf_clear(&read->rows);
     buf_clear(&read->next);

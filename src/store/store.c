@@ -50,6 +50,7 @@ static struct store *store_new(const struct store_options *options)
         (struct meta_identity){.identity = options->identity, .shard = options->shard};
     store->active = row_buffer_new();
     list_init(&store->retired);
+    list_init(&store->exports);
     sweep_restart(&store->sweep);
     return store;
 }
@@ -112,6 +113,23 @@ enum store_err store_open_generation(const struct store *store, struct kv **out,
     return STORE_OK;
 }
 
+static bool rows_are_lost(enum store_err err)
+{
+    return err == STORE_ABSENT || err == STORE_LOST || err == STORE_DAMAGED;
+}
+
+/* Whatever was read half is forgotten. A name that CURRENT did not stand for is none. */
+static void give_up(struct store *store, enum store_err err, const struct buf *error)
+{
+    if (store->path.size == 0)
+        memset(store->generation, 0, sizeof(store->generation));
+    store->phase = STORE_PHASE_FAILED;
+    store->err = err;
+    buf_append(&store->error, buf_bytes(error));
+    buf_append_u8(&store->error, 0);
+    meta_free(&store->flushed);
+}
+
 enum store_err store_open(struct store **out, const struct store_options *options,
                           struct buf *error)
 {
@@ -128,8 +146,11 @@ enum store_err store_open(struct store **out, const struct store_options *option
         err = store_open_generation(store, &store->kv, &store->flushed, error);
     }
     if (err != STORE_OK) {
-        store->phase = STORE_PHASE_FAILED;
-        store_free(store);
+        give_up(store, err, error);
+        if (options->takes_lost && rows_are_lost(err))
+            *out = store;
+        else
+            store_free(store);
         return err;
     }
     meta_copy(&store->applied, &store->flushed);
@@ -144,6 +165,8 @@ void store_free(struct store *store)
     if (store == NULL)
         return;
     ASSERT(store->users == 0 && !store->flush_under_way && store->work.kind == WORK_NONE);
+    ASSERT(store->import == NULL);
+    store_break_exports(store, STORE_IO, BYTES_LITERAL("the store was closed"));
     if (store->kv != NULL)
         store->kv->ops->close(store->kv);
     store_release_buffer(store, store->active);
@@ -261,9 +284,33 @@ size_t store_buffer_memory(const struct store *store)
     return size;
 }
 
+void store_reset_to(struct store *store, const struct meta *meta)
+{
+    ASSERT(store->users == 0 && !store->flush_under_way && store->kv != NULL);
+    struct store_frozen *frozen = &store->frozen;
+    store_release_buffer(store, store->active);
+    store->active = row_buffer_new();
+    if (frozen->buffer != NULL)
+        store_release_buffer(store, frozen->buffer);
+    frozen->buffer = NULL;
+    frozen->edit_count = 0;
+    frozen->edits_name_garbage = false;
+    buf_clear(&frozen->edits);
+    sweep_drop(&store->sweep);
+    store->sweep_pending = true;
+    store->sweep_again = false;
+    meta_copy(&store->applied, meta);
+    meta_copy(&store->flushed, meta);
+    store->phase = STORE_PHASE_OPEN;
+    store->err = STORE_OK;
+    buf_clear(&store->error);
+    store->failures = 0;
+    store->memtable_size = 0;
+}
+
 bool store_is_open(const struct store *store)
 {
-    return store->phase == STORE_PHASE_OPEN;
+    return store->phase == STORE_PHASE_OPEN && store->hold != STORE_HOLD_ALL;
 }
 
 enum store_err store_error(const struct store *store, const char **text)

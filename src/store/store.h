@@ -49,21 +49,27 @@ struct store_options {
     size_t write_buffer_size; /* LevelDB's, see kv_options; 0: default */
     uint32_t open_files_max;  /* 0: default */
     bool create;              /* make generation 1 when STORE_ABSENT would be the answer */
-    struct bytes members;     /* of a created store, as of index 0 */
+    bool takes_lost;      /* STORE_LOST, _DAMAGED, _ABSENT give a store without rows, see below */
+    struct bytes members; /* of a created store, as of index 0 */
 };
 
 /* What a shard's rows are the fold of. Carried by every flush. */
 struct store_meta {
     uint64_t applied_index;
     uint64_t applied_term;
-    uint64_t stamp_us; /* of the last ROWS entry (L10) */
+    uint64_t stamp_us;        /* of the last ROWS entry (L10) */
+    uint64_t installed_index; /* that an install brought this generation to; 0: none made it */
     struct bytes
         members; /* of the last MEMBERS entry; borrowed until the next apply or flush end */
 };
 
 /* Blocking. On an error *out stays NULL and error (cleared first) names the file and says why; on
  * STORE_OK it holds nothing, or a note for the log: a torn tail was cut. A generation that CURRENT
- * does not name is deleted: an install or creation was cut short. */
+ * does not name is deleted: an install or creation was cut short.
+ *
+ * takes_lost, for a member whose rows others have (L4): the error is given back all the same, with
+ * its text, but *out is a store that is not open, at index 0, of which nothing on disk was touched.
+ * An import (store/import.h) brings it rows; nothing else can be done with it but to free it. */
 MUST_USE enum store_err store_open(struct store **out, const struct store_options *options,
                                    struct buf *error);
 /* Blocking: closes LevelDB. No job of it may be under way. What is buffered is dropped (the WAL has
@@ -107,10 +113,11 @@ struct store_flush {
 };
 
 /* True when a flush should start: active holds bytes_max or more, or a sweep slice waits to ride,
- * or a failed flush waits to be done again. False while one is under way or LevelDB is not open. */
+ * or a failed flush waits to be done again. False while one is under way, LevelDB is not open or a
+ * finished import waits to be adopted. */
 bool store_flush_due(const struct store *store, size_t bytes_max);
 
-/* False and nothing changes when one is under way or LevelDB is not open. Otherwise freezes active
+/* False and nothing changes where store_flush_due is never true. Otherwise freezes active
  * (or takes the rows of the failed flush again) and fills the job, a zeroed or ended one. Submit it
  * only when this node's WAL holds applied_index synced (L2); until store_flush_end it must stay. */
 MUST_USE bool store_flush_begin(struct store *store, struct store_flush *flush);
@@ -162,7 +169,7 @@ void store_read_fini(struct store_read *read);
 struct job *store_work(struct store *store, uint64_t now_ms);
 void store_work_done(struct store *store, struct job *job);
 
-bool store_is_open(const struct store *store);
+bool store_is_open(const struct store *store); /* false too while an adoption waits for users */
 bool store_sweep_pending(const struct store *store); /* something may be left to sweep */
 
 /* STORE_OK, or why LevelDB is not open; *text then says more. STORE_LOST, STORE_DAMAGED and the
@@ -173,6 +180,7 @@ struct store_counters {
     uint64_t flushes, flush_errors, flushed_rows, flushed_bytes;
     uint64_t reads, read_errors, reopens, push_outs;
     uint64_t swept_rows, refused_rows;
+    uint64_t exports, imports; /* begun, adopted */
 };
 struct store_counters store_counters(const struct store *store);
 uint64_t store_disk_bytes(struct store *store); /* roughly; 0 while not open */

@@ -9,7 +9,10 @@
  */
 #pragma once
 
+#include "base/list.h"
+#include "store/export.h"
 #include "store/generation.h"
+#include "store/import.h"
 #include "store/meta.h"
 #include "store/row_buffer.h"
 #include "store/sweep.h"
@@ -20,6 +23,13 @@ enum store_phase {
     STORE_PHASE_OPENING, /* the job has the handle */
     STORE_PHASE_CLOSED,  /* opening failed and may succeed later */
     STORE_PHASE_FAILED,  /* opening failed for good: rows lost (L4) */
+};
+
+/* What a finished import keeps from beginning (import.h). */
+enum store_hold {
+    STORE_HOLD_NONE,
+    STORE_HOLD_FLUSHES, /* CURRENT may name the new generation: no mark may rise above it (L3) */
+    STORE_HOLD_ALL,     /* it does: the old handle's users come to an end */
 };
 
 /* What one flush carries; kept until it is durable, over as many attempts as that takes. */
@@ -54,8 +64,11 @@ struct store {
     struct meta_identity identity;
 
     enum store_phase phase;
-    struct kv *kv;  /* NULL in CLOSED, FAILED and OPENING */
-    uint32_t users; /* jobs that use kv */
+    struct kv *kv;               /* NULL in CLOSED, FAILED and OPENING */
+    uint32_t users;              /* jobs that use kv */
+    struct list exports;         /* each pins a snapshot of kv */
+    struct store_import *import; /* under way, or NULL */
+    enum store_hold hold;
     enum store_err err;
     struct buf error; /* why not open; with a 0 byte */
     uint64_t now_ms;  /* of the last store_work */
@@ -79,6 +92,13 @@ struct store {
 
 /* An error came from LevelDB: the handle is dead (L2). A second one changes nothing. */
 void store_kill(struct store *store, enum store_err err, const struct buf *error);
+
+/* The handle goes away or is dead: lets go of every export that is not reading a chunk. */
+void store_break_exports(struct store *store, enum store_err err, struct bytes why);
+
+/* store->kv holds the rows as of meta and nothing else is true any more: drops what is buffered,
+ * and opens. REQUIRES: no job uses the old handle. */
+void store_reset_to(struct store *store, const struct meta *meta);
 
 /* One user less of the buffer; the last one retires it. */
 void store_release_buffer(struct store *store, struct row_buffer *buffer);

@@ -28,6 +28,14 @@ void sweep_restart(struct sweep *sweep)
     sweep->finished = false;
 }
 
+void sweep_drop(struct sweep *sweep)
+{
+    buf_clear(&sweep->edits);
+    sweep->edit_count = 0;
+    sweep->names_garbage = false;
+    sweep_restart(sweep);
+}
+
 static void edit(struct slice *slice, enum row_op op, struct bytes key)
 {
     rows_append(&slice->sweep->edits, op, key, (struct bytes){0});

@@ -29,5 +29,8 @@ struct sweep {
 void sweep_free(struct sweep *sweep);
 void sweep_restart(struct sweep *sweep); /* the next slice begins a pass over all G rows */
 
+/* The rows are others: forgets the edits and where it was. */
+void sweep_drop(struct sweep *sweep);
+
 /* Blocking: reads one slice from sweep->kv. REQUIRES: the edits of the last one are gone. */
 void sweep_run(struct sweep *sweep);

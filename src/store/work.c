@@ -54,6 +54,7 @@ void store_kill(struct store *store, enum store_err err, const struct buf *error
     store->phase = STORE_PHASE_DEAD;
     set_error(store, err, error);
     plan_open(store);
+    store_break_exports(store, err, buf_bytes(error));
 }
 
 static void open_run(struct job *job)
@@ -113,7 +114,7 @@ struct job *store_work(struct store *store, uint64_t now_ms)
     store->now_ms = now_ms;
     store_free_retired(store, RETIRED_PER_CALL);
     struct work *work = &store->work;
-    if (work->kind != WORK_NONE)
+    if (work->kind != WORK_NONE || store->hold == STORE_HOLD_ALL)
         return NULL;
     work->store = store;
     work->err = STORE_OK;

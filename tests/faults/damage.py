@@ -211,9 +211,9 @@ def a_directory_of_a_newer_version_is_refused():
         path = files(server, "quoin.id")[0]
         with open(path) as file:
             text = file.read()
-        assert text.startswith("quoin-id 1\n"), text
+        assert text.startswith("quoin-id 2\n"), text
         with open(path, "w") as file:
-            file.write(text.replace("quoin-id 1\n", "quoin-id 2\n", 1))
+            file.write(text.replace("quoin-id 2\n", "quoin-id 3\n", 1))
         is_refused(server, "quoin.id")
 
 

@@ -17,6 +17,7 @@
 #include "commands/string_commands.h"
 #include "exec/executor.h"
 #include "exec/internal.h"
+#include "collect.h"
 #include "kv_memory.h"
 #include "sim_disk.h"
 
@@ -75,6 +76,7 @@ BOX_UNUSED static void box_open_shard(struct exec_box *box, uint32_t id,
     (void)snprintf(dir, sizeof(dir), "/shard-%04u", id);
     struct shard_options options = {
         .id = id,
+        .node_id = SHARD_NODE_ID,
         .seed = 5 + id,
         .wal = box->wal,
         .recovered = &recovery->groups[id],
@@ -228,10 +230,10 @@ BOX_UNUSED static void box_begin(struct exec_box *box)
     box->now.wall_us += 1000;
     for (uint32_t id = 0; id < box->shard_count; id++) {
         shard_tick(box->shards[id], box->now.boot_us);
-        shard_collect(box->shards[id], box->now.boot_us);
+        collect(box->shards[id], box->now.boot_us);
         shard_promise(box->shards[id], box->now.boot_us);
     }
-    exec_follow_leadership(box->exec);
+    exec_follow_leadership(box->exec, box->now);
     exec_begin_turn(box->exec, box->now);
     exec_apply(box->exec);
     for (struct request *request; (request = exec_take_done(box->exec)) != NULL;)
@@ -243,7 +245,7 @@ BOX_UNUSED static void box_end(struct exec_box *box)
     exec_housekeeping(box->exec);
     exec_propose(box->exec);
     for (uint32_t id = 0; id < box->shard_count; id++)
-        shard_collect(box->shards[id], box->now.boot_us);
+        collect(box->shards[id], box->now.boot_us);
     wal_tick(box->wal, box->now.boot_us);
     (void)wal_submit(box->wal, box->wal_worker);
     exec_apply(box->exec);

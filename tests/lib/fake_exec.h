@@ -36,6 +36,8 @@ struct exec {
     size_t key_count;
     uint64_t last[FAKE_SHARDS];
     uint64_t committed[FAKE_SHARDS];
+    enum exec_gate_state lost[FAKE_SHARDS]; /* what gates that are not open are */
+    const char *elsewhere;                  /* MOVED for every command with keys; NULL: led here */
     struct exec_gate gates[64];
     struct request *waiting[FAKE_WAITING_MAX];
     size_t waiting_count;
@@ -279,10 +281,22 @@ bool exec_cancel(struct exec *exec, struct request *request)
     return true;
 }
 
-bool exec_gate_is_open(const struct exec *exec, struct exec_gate gate)
+enum exec_gate_state exec_gate_state(const struct exec *exec, struct exec_gate gate)
 {
     ASSERT(gate.shard < FAKE_SHARDS);
-    return gate.index <= exec->committed[gate.shard];
+    if (gate.index <= exec->committed[gate.shard])
+        return EXEC_GATE_OPEN;
+    return exec->lost[gate.shard]; /* EXEC_GATE_CLOSED unless a test says so */
+}
+
+bool exec_is_elsewhere(struct exec *exec, const struct command *command, const struct bytes *argv,
+                       int argc, struct reply *reply)
+{
+    (void)argc;
+    if (exec->elsewhere == NULL || argv == NULL || (command->flags & CMD_ALL_SHARDS) != 0)
+        return false;
+    reply_error(reply, "%s", exec->elsewhere);
+    return true;
 }
 
 void exec_watch(struct exec *exec, struct watch_set *set, int database, struct bytes key)

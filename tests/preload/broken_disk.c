@@ -2,7 +2,8 @@
  * does.
  *
  * The file named by BROKEN_DISK holds "CALL PART ERRNO": while it exists, CALL (write, sync) on a
- * file whose path contains PART fails with ERRNO. No such file, no harm. */
+ * file whose path contains PART fails with ERRNO; with an ERRNO of 0 it does not come back before
+ * the rule has gone. No such file, no harm. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -22,19 +23,27 @@ static int read_rule(char call[16], char part[128], int *error)
     return fields == 3;
 }
 
-/* errno to fail with, or 0. */
-static int fails(const char *what, int fd)
+static int rule_for(const char *what, int fd, int *error)
 {
     char call[16], part[128], link[64], path[512];
-    int error;
-    if (!read_rule(call, part, &error) || strcmp(call, what) != 0)
+    if (!read_rule(call, part, error) || strcmp(call, what) != 0)
         return 0;
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     ssize_t size = readlink(link, path, sizeof(path) - 1);
     if (size <= 0)
         return 0;
     path[size] = 0;
-    return strstr(path, part) != NULL ? error : 0;
+    return strstr(path, part) != NULL;
+}
+
+/* errno to fail with, or 0; a stall is over when it returns. */
+static int fails(const char *what, int fd)
+{
+    int error = 0;
+    int is_ruled;
+    while ((is_ruled = rule_for(what, fd, &error)) && error == 0)
+        (void)usleep(10000);
+    return is_ruled ? error : 0;
 }
 
 /* dlsym gives an object pointer; a union turns it into a function without breaking a rule of C. */

@@ -9,6 +9,7 @@
 
 #include "base/endian.h"
 #include "codec/rows.h"
+#include "collect.h"
 #include "kv_memory.h"
 #include "shard/shard.h"
 #include "sim_disk.h"
@@ -29,6 +30,7 @@ static struct shard_options options_of(struct box *box, const struct wal_group_s
                                        bool is_fresh)
 {
     return (struct shard_options){
+        .node_id = SHARD_NODE_ID,
         .seed = 3,
         .wal = box->wal,
         .recovered = group,
@@ -125,7 +127,7 @@ static void turn(struct box *box)
     take_jobs(box);
     box->boot_us += 10000;
     shard_tick(box->shard, box->boot_us);
-    shard_collect(box->shard, box->boot_us);
+    collect(box->shard, box->boot_us);
     shard_promise(box->shard, box->boot_us);
     wal_tick(box->wal, box->boot_us);
     (void)wal_submit(box->wal, box->wal_worker);

@@ -1,0 +1,282 @@
+/* What a leader looks after now and then. The members of the first shard are those of all: whoever
+ * leads another one takes in whom the first has, and takes out whom it has not. A learner becomes a
+ * voter once it has caught up. And leaders spread: who leads two more than another node hands one
+ * over. */
+#include "node/internal.h"
+
+enum {
+    DUTY_US = 200000,
+    BALANCE_US = 1000000,
+    SURPLUS_US = 3000000,    /* a member that the first shard lacks for so long is taken out */
+    JOIN_MAX_US = 600000000, /* a node that RAFT ADD named and that does not come is forgotten */
+    STUCK_US = 1000000,      /* one write or sync that takes longer: a disk that does not answer */
+    HEARD_US = 500000,       /* leadership is handed only to who was heard so lately */
+};
+
+/* ---- taking in ---- */
+
+bool node_join(struct node *node, const struct member *member, struct buf *error)
+{
+    struct members members = *node_members(node);
+    if (node->peers == NULL) {
+        buf_append_string(error, "this node has no cluster-secret, so others cannot reach it");
+        return false;
+    }
+    if (members_find(&members, member->node) != NULL) {
+        buf_printf(error, "node %llu is a member already", (unsigned long long)member->node);
+        return false;
+    }
+    size_t at = 0;
+    while (at < node->joining_count && node->joining[at].member.node != member->node)
+        at++;
+    if (at == MEMBERS_MAX || members.count == MEMBERS_MAX) {
+        buf_printf(error, "a shard has %d members at most", MEMBERS_MAX);
+        return false;
+    }
+    node->joining[at] = (struct joining){.member = *member, .since_us = node->now.boot_us};
+    if (at == node->joining_count)
+        node->joining_count++;
+    node_set_peer(node, member);
+    struct peers_status status;
+    /* It may be linked already: what its link said is asked again by a new one. */
+    if (peers_status(node->peers, member->node, &status) && status.is_linked[PEERS_FORWARD]) {
+        peers_remove(node->peers, member->node);
+        node_set_peer(node, member);
+    }
+    return true;
+}
+
+void node_note_formed(struct node *node, uint64_t peer)
+{
+    for (size_t i = 0; i < node->joining_count; i++) {
+        if (node->joining[i].member.node == peer)
+            node->joining[i].is_formed = true;
+    }
+}
+
+static void forget_joining(struct node *node, size_t at)
+{
+    node->joining_count--;
+    memmove(&node->joining[at], &node->joining[at + 1],
+            (node->joining_count - at) * sizeof(node->joining[0]));
+}
+
+static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
+                   const struct member *member)
+{
+    static const char *const DOING[] = {[RAFT_ADD_LEARNER] = "takes in",
+                                        [RAFT_PROMOTE] = "makes a voter of",
+                                        [RAFT_DEMOTE] = "makes a learner of",
+                                        [RAFT_REMOVE] = "takes out"};
+    struct raft_change wanted = {.kind = kind, .node = member->node};
+    enum raft_err err = shard_change_members(node->shards[id], node->now.boot_us, wanted, member);
+    if (err == RAFT_OK)
+        log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: %s node %llu", id, DOING[kind],
+                  (unsigned long long)member->node);
+    return err == RAFT_OK;
+}
+
+static void take_in(struct node *node)
+{
+    struct members members = *node_members(node);
+    for (size_t i = node->joining_count; i-- > 0;) {
+        struct joining *joining = &node->joining[i];
+        bool is_late = node->now.boot_us - joining->since_us > JOIN_MAX_US;
+        if (is_late)
+            log_write(node->log, LOG_LEVEL_WARNING, "Node %llu did not come, RAFT ADD it again",
+                      (unsigned long long)joining->member.node);
+        if (is_late || members_find(&members, joining->member.node) != NULL) {
+            forget_joining(node, i);
+            continue;
+        }
+        joining->member.is_voter = false;
+        if (joining->is_formed && change(node, 0, RAFT_ADD_LEARNER, &joining->member))
+            return;
+    }
+}
+
+/* Whether the core finds that it has caught up is asked by trying; RAFT_BEHIND changes nothing. */
+static void promote_learners(struct node *node)
+{
+    const struct members *members = node_members(node);
+    for (uint32_t i = 0; i < members->count; i++) {
+        struct member member = members->at[i];
+        if (!member.is_voter && change(node, 0, RAFT_PROMOTE, &member))
+            return;
+    }
+}
+
+/* ---- the other shards ---- */
+
+static bool bring_up(struct node *node, uint32_t id, struct members *own)
+{
+    const struct members *wanted = node_members(node);
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        struct member member = wanted->at[i];
+        const struct member *here = members_find(own, member.node);
+        bool promotes = here != NULL && !here->is_voter && member.is_voter;
+        member.is_voter = false;
+        if (here == NULL && change(node, id, RAFT_ADD_LEARNER, &member))
+            return true;
+        if (promotes && change(node, id, RAFT_PROMOTE, &member))
+            return true;
+    }
+    return false;
+}
+
+/* Our view of the first shard may be old for a moment: what it lacks must stay lacking. */
+static void take_out(struct node *node, uint32_t id, const struct members *own)
+{
+    struct members wanted = *node_members(node);
+    struct shard_told *told = &node->told[id];
+    for (uint32_t i = 0; i < own->count; i++) {
+        if (members_find(&wanted, own->at[i].node) != NULL)
+            continue;
+        if (told->surplus_since_us == 0)
+            told->surplus_since_us = node->now.boot_us;
+        if (node->now.boot_us - told->surplus_since_us > SURPLUS_US &&
+            change(node, id, RAFT_REMOVE, &own->at[i]))
+            told->surplus_since_us = 0;
+        return;
+    }
+    told->surplus_since_us = 0;
+}
+
+static void align(struct node *node, uint32_t id)
+{
+    struct members own = *shard_members(node->shards[id]);
+    if (!bring_up(node, id, &own))
+        take_out(node, id, &own);
+}
+
+/* ---- leaders ---- */
+
+struct load {
+    uint64_t node;
+    uint32_t leads;
+    bool is_well; /* heard lately */
+};
+
+static size_t count_leaders(const struct node *node, struct load *loads)
+{
+    const struct members *members = node_members(node);
+    size_t count = 0;
+    for (uint32_t i = 0; i < members->count; i++) {
+        struct peers_status status;
+        uint64_t id = members->at[i].node;
+        if (!members->at[i].is_voter)
+            continue;
+        bool is_well = id != node->identity.node_id && node->peers != NULL &&
+                       peers_status(node->peers, id, &status) &&
+                       node->now.boot_us - status.heard_us < HEARD_US;
+        loads[count++] = (struct load){.node = id, .is_well = is_well};
+    }
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        for (size_t i = 0; i < count; i++)
+            loads[i].leads += raft_leader(shard_raft(node->shards[id])) == loads[i].node;
+    }
+    return count;
+}
+
+/* To a voter who is ready to lead this shard: to = 0, whoever was heard last. */
+static bool hand_over_shard(struct node *node, uint32_t id, uint64_t to)
+{
+    struct raft *raft = shard_raft(node->shards[id]);
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    const struct raft_peer_status *best = NULL;
+    size_t count = raft_peers(raft, peers);
+    for (size_t i = 0; i < count; i++) {
+        bool is_meant = to == 0 || peers[i].id == to;
+        if (is_meant && peers[i].is_voter && peers[i].is_caught_up &&
+            (best == NULL || peers[i].heard_us > best->heard_us))
+            best = &peers[i];
+    }
+    if (best == NULL || raft_transfer(raft, node->now.boot_us, best->id) != RAFT_OK)
+        return false;
+    log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: hands its lead to node %llu", id,
+              (unsigned long long)best->id);
+    return true;
+}
+
+static bool hand_over(struct node *node, uint64_t to)
+{
+    for (uint32_t id = node->shard_count; id-- > 0;) {
+        if (hand_over_shard(node, id, to))
+            return true;
+    }
+    return false;
+}
+
+void node_hand_over_all(struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        if (shard_is_serving(node->shards[id]))
+            (void)hand_over_shard(node, id, 0);
+    }
+}
+
+bool node_is_handing_over(const struct node *node)
+{
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        if (raft_is_transferring(shard_raft(node->shards[id])))
+            return true;
+    }
+    return false;
+}
+
+static void balance(struct node *node)
+{
+    struct load loads[MEMBERS_MAX];
+    size_t count = count_leaders(node, loads);
+    uint32_t own = 0;
+    const struct load *least = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (loads[i].node == node->identity.node_id)
+            own = loads[i].leads;
+        else if (loads[i].is_well && (least == NULL || loads[i].leads < least->leads))
+            least = &loads[i];
+    }
+    if (least != NULL && own >= least->leads + 2)
+        (void)hand_over(node, least->node);
+}
+
+/* A disk that does not answer: writes are still committed by the others, but each waits for two of
+ * them, and nothing of ours is durable. Somebody else leads until it answers again. */
+static void watch_disk(struct node *node)
+{
+    if (!wal_is_busy(node->wal) || node->wal_moved_us == 0)
+        node->wal_moved_us = node->now.boot_us;
+    bool is_stuck = node->now.boot_us - node->wal_moved_us > STUCK_US;
+    if (is_stuck == node->is_stuck)
+        return;
+    node->is_stuck = is_stuck;
+    log_write(node->log, LOG_LEVEL_WARNING,
+              is_stuck ? "The disk does not answer: leading is left to others"
+                       : "The disk answers again");
+    for (uint32_t id = 0; id < node->shard_count; id++)
+        shard_set_willing(node->shards[id], !is_stuck);
+    if (is_stuck)
+        node_hand_over_all(node);
+}
+
+void node_do_duties(struct node *node)
+{
+    watch_disk(node);
+    if (node->now.boot_us - node->duty_us < DUTY_US)
+        return;
+    node->duty_us = node->now.boot_us;
+    for (uint32_t id = 0; id < node->shard_count; id++) {
+        if (!shard_is_serving(node->shards[id]))
+            continue;
+        if (id > 0) {
+            align(node, id);
+        } else {
+            take_in(node);
+            promote_learners(node);
+        }
+    }
+    if (node->shard_count > 1 && node->now.boot_us - node->balance_us >= BALANCE_US) {
+        node->balance_us = node->now.boot_us;
+        balance(node);
+    }
+}
