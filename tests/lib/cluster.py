@@ -187,6 +187,15 @@ class Cluster:
             return self.info(number, "server")
         wait_for(answers, timeout, f"an answer of node {number}")
 
+    def wait_until_caught_up(self, number, timeout=60, shard=0):
+        """The node applied what was committed at the call."""
+        goal = int(self.shard(self.wait_for_leader(shard=shard), shard)["commit"])
+
+        def caught_up():
+            facts = self.shard(number, shard)
+            return facts and int(facts["applied"]) >= goal
+        wait_for(caught_up, timeout, f"node {number} at index {goal}")
+
     def wait_until_equal(self, timeout=60, shard=0):
         """Every node applied the same, and as much as there is."""
         def equal():
