@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import csv
+import functools
 import json
 import os
 import random
@@ -47,7 +48,9 @@ NAMES = ["redis", "quoin"]
 
 def server(target, fsync="everysec", **directives):
     directives = dict(directives, bind="127.0.0.1", appendfsync=fsync)
-    if target == "redis":
+    if target == "quoin":
+        directives.pop("auto_aof_rewrite_percentage", None)
+    else:
         directives.setdefault("auto_aof_rewrite_percentage", 0)
         directives.update(appendonly="yes")
     return Server(target=target, **directives)
@@ -158,6 +161,23 @@ def compare(servers, words, seconds=SAMPLE_SECONDS, prepare=None):
         for name in NAMES:
             samples[name].append(sample_awake(servers[name], words, count, prepare))
     return samples, count
+
+# --- Clients of our own ---------------------------------------------------------------------------
+
+@functools.cache
+def bench_tool(name):
+    """Its path; built if need be."""
+    path = os.path.join("build/bench", name)
+    subprocess.run(["make", "-s", path], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return os.path.join(ROOT, path)
+
+
+def tool_numbers(output):
+    """{"name": number, …} of "name number name number …"; what is no number is left out."""
+    words = output.split()
+    return {name: float(text) for name, text in zip(words[::2], words[1::2])
+            if text.replace(".", "", 1).isdigit()}
+
 
 # --- Tables -------------------------------------------------------------------------------------
 
