@@ -133,8 +133,8 @@ static void acknowledge(struct load *load, redisContext *connection, const redis
 static void consume_stream(struct load *load, redisContext *connection)
 {
     void *got = redisCommand(
-        connection, "XREADGROUP GROUP group consumer%p COUNT %d BLOCK 100 STREAMS stream >",
-        (void *)connection, BATCH);
+        connection, "XREADGROUP GROUP group consumer%d COUNT %d BLOCK 100 STREAMS stream >",
+        connection->fd, BATCH);
     redisReply *reply = checked(connection, got);
     if (reply->type == REDIS_REPLY_ARRAY)
         acknowledge(load, connection, reply->element[0]->element[1]);
