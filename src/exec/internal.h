@@ -217,6 +217,7 @@ bool exec_filter_job_done(struct exec *exec, struct job *job);
 void exec_expiry_free(struct exec_shard *es);
 void exec_filter_free(struct exec_shard *es);
 
+void exec_filter_restart(struct exec_shard *es); /* the rows it has read are not the shard's */
 enum exec_job {
     EXEC_JOB_LOAD = 0x71,
     EXEC_JOB_WALK = 0x72,

@@ -211,3 +211,4 @@ void exec_reinstalled(struct exec *exec, uint32_t shard, uint64_t index, struct 
     es->term_count = 0;
     hot_reinstall(es->hot, index, rows);
 }
+    exec_filter_restart(es);
