@@ -124,6 +124,9 @@ enum exec_gate_state exec_gate_state(const struct exec *exec, struct exec_gate g
                : term == gate.term ? EXEC_GATE_OPEN
                                    : EXEC_GATE_REPLACED;
     }
+    /* Terms only rise along the log: behind an entry of a later term none of ours will ever be. */
+    if (es->term_count > 0 && es->terms[es->term_count - 1].term > gate.term)
+        return EXEC_GATE_REPLACED;
     bool is_late = exec->now.boot_us - es->lost_at_us >= OUTCOME_WAIT_US;
     return is_late ? EXEC_GATE_UNKNOWN : EXEC_GATE_CLOSED;
 }
