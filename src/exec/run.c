@@ -315,8 +315,8 @@ static enum exec_result end_run(struct run *run)
     set_holder(run, NULL);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        if (es->holder == NULL && es->hot->open_size >= EXEC_ENTRY_CLOSE_SIZE)
-            exec_close_entry(es);
+        if (es->holder == NULL && es->hot->open_size >= EXEC_ENTRY_CLOSE_SIZE && exec_leads(es))
+            exec_close_entry(es); /* what is open when the lead is lost is dropped */
         if (es->holder == NULL)
             exec_wake_queue(es);
     }
