@@ -157,9 +157,14 @@ bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64
     struct buf low = {0}, high = {0};
     struct walk walk;
     begin_walk(&walk, run, es, database, from, keys_max, &low, &high);
+    uint64_t term = es->lead_term;
     struct ahead_keys ahead = copy_ahead(hot, hot->databases[database], from, &slice->names);
     exec_depend(run, es, hot_gate_all(hot));
     bool is_ok = exec_walk_finish(&walk, &slice->rows);
+    if (is_ok && (es->lead_term != term || !exec_leads(es))) { /* whose rows they were then (L9) */
+        walk_rows_free(&slice->rows);
+        is_ok = false;
+    }
     buf_free(&low);
     buf_free(&high);
     if (is_ok) {
