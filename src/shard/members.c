@@ -16,7 +16,10 @@ struct raft_membership shard_membership_of(const struct members *members, uint64
 /* The newest entry that says it, or what LevelDB holds: then no such entry is above the base. */
 static struct bytes newest_members(struct shard *shard)
 {
-    for (uint64_t index = entry_log_last(&shard->log); index > shard->log.base; index--) {
+    uint64_t last = entry_log_last(&shard->log), base = raft_base_index(shard->raft);
+    if (raft_last_index(shard->raft) < last)
+        last = raft_last_index(shard->raft);
+    for (uint64_t index = last; index > base && index > shard->log.base; index--) {
         const struct entry *entry = entry_log_at(&shard->log, index);
         if (entry->kind == ENTRY_MEMBERS)
             return bytes_of(entry->payload, entry->size);
