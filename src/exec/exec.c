@@ -201,6 +201,11 @@ void exec_propose(struct exec *exec)
     }
 }
 
+bool exec_holds_entry(const struct exec *exec, uint32_t shard)
+{
+    return exec->shards[shard].hot->is_open;
+}
+
 static void apply_entry(struct exec_shard *es, const struct entry *entry)
 {
     bool has_rows = entry->kind == ENTRY_ROWS;

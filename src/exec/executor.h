@@ -49,6 +49,10 @@ void exec_refuse_writes(struct exec *exec, const char *error);
  * (L9). */
 void exec_follow_leadership(struct exec *exec, struct turn_time now);
 
+/* Changes that are not proposed yet have the shard's next index: nothing else may take it. They are
+ * there between turns, too, when a run waits in the middle of them. */
+bool exec_holds_entry(const struct exec *exec, uint32_t shard);
+
 /* Where a shard is led when not here: "host:port" as MOVED names it, or "": nobody knows. */
 void exec_set_leader(struct exec *exec, uint32_t shard, const char *address);
 

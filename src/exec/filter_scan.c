@@ -105,6 +105,13 @@ bool exec_filter_job_done(struct exec *exec, struct job *job)
     return true;
 }
 
+/* A slice under way is not taken either: it is of no database. */
+void exec_filter_restart(struct exec_shard *es)
+{
+    if (es->filter != NULL)
+        es->filter->ksid = 0;
+}
+
 void exec_filter_free(struct exec_shard *es)
 {
     if (es->filter == NULL)

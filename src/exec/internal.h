@@ -108,10 +108,11 @@ struct run {
     struct exec_shard *shard; /* NULL: all shards */
     bool is_exclusive;        /* holds its shards until it ends */
     bool has_ended;
-    bool is_cancelled;     /* a shard of it is not led any more: it ends without another change */
-    size_t reply_from;     /* where its reply begins in the request's buffer */
-    uint64_t changes_from; /* end of the shard's ring when it began: beyond are its changes */
-    uint64_t *gates;       /* by shard: newest entry the reply depends on */
+    bool is_cancelled;       /* a shard of it is not led any more: it ends without another change */
+    struct exec_shard *lost; /* that one */
+    size_t reply_from;       /* where its reply begins in the request's buffer */
+    uint64_t changes_from;   /* end of the shard's ring when it began: beyond are its changes */
+    struct exec_gate *gates; /* by shard: newest entry the reply depends on; index 0: none */
 };
 
 /* One request waiting for one load. */
@@ -216,6 +217,7 @@ void exec_step_filter(struct exec_shard *es);
 bool exec_filter_job_done(struct exec *exec, struct job *job);
 void exec_expiry_free(struct exec_shard *es);
 void exec_filter_free(struct exec_shard *es);
+void exec_filter_restart(struct exec_shard *es); /* the rows it has read are not the shard's */
 
 enum exec_job {
     EXEC_JOB_LOAD = 0x71,

@@ -130,19 +130,41 @@ static void set_bounds(struct buf *from, struct buf *to, uint32_t ksid, uint64_t
     row_key_step_over(to);
 }
 
+/* The rows of the database that has the name when they are read: another may have it by the time
+ * the shard is free. */
+static void begin_walk(struct walk *walk, struct run *run, struct exec_shard *es, int database,
+                       uint64_t from, size_t keys_max, struct buf *low, struct buf *high)
+{
+    for (;;) {
+        uint32_t ksid = es->hot->databases[database]->id;
+        buf_clear(low);
+        buf_clear(high);
+        set_bounds(low, high, ksid, from);
+        exec_walk_begin(walk, run, es, buf_bytes(low), buf_bytes(high), keys_max);
+        if (es->hot->databases[database]->id == ksid)
+            return;
+        struct walk_rows of_another;
+        if (exec_walk_finish(walk, &of_another))
+            walk_rows_free(&of_another);
+    }
+}
+
 bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64_t from,
                     size_t keys_max, struct key_slice *slice)
 {
     *slice = (struct key_slice){0};
     struct hot *hot = es->hot;
-    const struct keyspace *keyspace = hot->databases[database];
     struct buf low = {0}, high = {0};
-    set_bounds(&low, &high, keyspace->id, from);
     struct walk walk;
-    exec_walk_begin(&walk, run, es, buf_bytes(&low), buf_bytes(&high), keys_max);
-    struct ahead_keys ahead = copy_ahead(hot, keyspace, from, &slice->names);
+    begin_walk(&walk, run, es, database, from, keys_max, &low, &high);
+    uint64_t term = es->lead_term;
+    struct ahead_keys ahead = copy_ahead(hot, hot->databases[database], from, &slice->names);
     exec_depend(run, es, hot_gate_all(hot));
     bool is_ok = exec_walk_finish(&walk, &slice->rows);
+    if (is_ok && (es->lead_term != term || !exec_leads(es))) { /* whose rows they were then (L9) */
+        walk_rows_free(&slice->rows);
+        is_ok = false;
+    }
     buf_free(&low);
     buf_free(&high);
     if (is_ok) {

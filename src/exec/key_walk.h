@@ -27,7 +27,7 @@ struct key_slice {
 
 /* The keys of the shard's database from an order number on, about keys_max of them. Suspends the
  * run. The reply depends on everything the shard shows at that moment (noted in the run). False
- * when the rows could not be read: slice is empty then. */
+ * when the rows could not be read or the shard was lost meanwhile: slice is empty then. */
 bool key_slice_read(struct run *run, struct exec_shard *es, int database, uint64_t from,
                     size_t keys_max, struct key_slice *slice);
 void key_slice_free(struct key_slice *slice);

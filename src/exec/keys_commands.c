@@ -17,9 +17,10 @@ static uint64_t first_order_of(const struct exec *exec, uint32_t shard)
     return (uint64_t)router_first_slot(exec->shard_count, shard) << 48;
 }
 
-static void read_failed(struct call *c)
+static void read_failed(struct call *c, const struct exec_shard *es)
 {
-    call_error(c, "IOERR keys could not be read from disk; see the log");
+    call_error(c, exec_leads(es) ? "IOERR keys could not be read from disk; see the log"
+                                 : "TRYAGAIN A shard was lost while its keys were read");
 }
 
 /* ---- KEYS ---- */
@@ -65,15 +66,17 @@ static void keys_command(struct call *c)
     struct exec *exec = run_of(c)->exec;
     struct key_list list = {0};
     list.reply = (struct reply){.out = &list.out, .protocol = c->reply.protocol};
-    bool is_ok = true;
-    for (uint32_t id = 0; id < exec->shard_count && is_ok; id++)
-        is_ok = !exec_leads(&exec->shards[id]) ||
-                keys_of_shard(c, &exec->shards[id], c->argv[1], &list);
-    if (is_ok) {
+    const struct exec_shard *failed = NULL;
+    for (uint32_t id = 0; id < exec->shard_count && failed == NULL; id++) {
+        struct exec_shard *es = &exec->shards[id];
+        if (exec_leads(es) && !keys_of_shard(c, es, c->argv[1], &list))
+            failed = es;
+    }
+    if (failed == NULL) {
         reply_array(&c->reply, list.count);
         buf_append(c->reply.out, buf_bytes(&list.out));
     } else {
-        read_failed(c);
+        read_failed(c, failed);
     }
     buf_free(&list.out);
 }
@@ -181,7 +184,7 @@ static void scan_command(struct call *c)
         uint64_t from = led == shard ? scan.cursor : first_order_of(exec, led);
         if (!key_slice_read(run_of(c), &exec->shards[led], c->database, from, (size_t)scan.count,
                             &slice)) {
-            read_failed(c);
+            read_failed(c, &exec->shards[led]);
             return;
         }
         uint32_t after = next_led(exec, led + 1);
@@ -291,7 +294,7 @@ static void randomkey_command(struct call *c)
         if (found == 0)
             found = random_from_rows(c, es, first_order_of(exec, es->id), &prng);
         if (found < 0)
-            read_failed(c);
+            read_failed(c, es);
         if (found != 0)
             return;
     }

@@ -124,25 +124,28 @@ enum exec_gate_state exec_gate_state(const struct exec *exec, struct exec_gate g
                : term == gate.term ? EXEC_GATE_OPEN
                                    : EXEC_GATE_REPLACED;
     }
+    /* Terms only rise along the log: behind an entry of a later term none of ours will ever be. */
+    if (es->term_count > 0 && es->terms[es->term_count - 1].term > gate.term)
+        return EXEC_GATE_REPLACED;
     bool is_late = exec->now.boot_us - es->lost_at_us >= OUTCOME_WAIT_US;
     return is_late ? EXEC_GATE_UNKNOWN : EXEC_GATE_CLOSED;
 }
 
 /* ---- losing the lead ---- */
 
-static bool concerns(const struct run *run, const struct exec_shard *es)
-{
-    return run->shard == es || run->shard == NULL || run->exec->spanning == run;
-}
-
+/* A transaction that only looks at other shards is not cut when one of those is lost: its changes
+ * stand in the open entry of its own, which is proposed whole. What it saw waits at the lost lead's
+ * gate, and what it still wants to see there fails (key_slice_read). */
 static void cancel_runs(struct exec_shard *es)
 {
     struct list *at, *after;
     LIST_FOR_EACH(at, after, &es->exec->runs)
     {
         struct run *run = CONTAINER_OF(at, struct run, link);
-        if (concerns(run, es))
-            run->is_cancelled = true;
+        if ((run->shard != NULL && run->shard != es) || run->is_cancelled)
+            continue;
+        run->is_cancelled = true;
+        run->lost = es;
     }
 }
 
@@ -208,6 +211,7 @@ void exec_reinstalled(struct exec *exec, uint32_t shard, uint64_t index, struct 
     struct exec_shard *es = &exec->shards[shard];
     ASSERT(es->lead_term == 0);
     exec_abandon_loads(es, NULL);
+    exec_filter_restart(es);
     es->term_count = 0;
     hot_reinstall(es->hot, index, rows);
 }

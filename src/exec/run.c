@@ -274,9 +274,8 @@ static int collect_gates(struct run *run)
     if (run->shard != NULL)
         exec_depend(run, run->shard, run->call.gate);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
-        if (run->gates[id] != 0)
-            exec->gates[count++] =
-                (struct exec_gate){id, exec->shards[id].lead_term, run->gates[id]};
+        if (run->gates[id].index != 0)
+            exec->gates[count++] = run->gates[id];
     }
     return count;
 }
@@ -293,9 +292,9 @@ static void run_free(struct run *run)
 /* Nothing of it was proposed, so the client may ask again, elsewhere. */
 static void discard_reply(struct run *run)
 {
-    struct exec_shard *es = run->shard != NULL ? run->shard : &run->exec->shards[0];
     run->request->reply.out->size = run->reply_from;
-    exec_reply_elsewhere(es, -1, &run->request->reply);
+    exec_reply_elsewhere(run->lost, -1, &run->request->reply);
+    run->call.database = run->request->database;
     run->call.has_failed = true;
     run->call.changes = 0;
 }
@@ -315,8 +314,8 @@ static enum exec_result end_run(struct run *run)
     set_holder(run, NULL);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        if (es->holder == NULL && es->hot->open_size >= EXEC_ENTRY_CLOSE_SIZE)
-            exec_close_entry(es);
+        if (es->holder == NULL && es->hot->open_size >= EXEC_ENTRY_CLOSE_SIZE && exec_leads(es))
+            exec_close_entry(es); /* what is open when the lead is lost is dropped */
         if (es->holder == NULL)
             exec_wake_queue(es);
     }
@@ -395,10 +394,16 @@ void exec_wait_a_turn(struct run *run)
     exec_yield(run);
 }
 
+/* What was seen under an earlier lead is decided by what became of that. Until it is, the shard
+ * does not serve, so there is nothing newer to depend on. */
 void exec_depend(struct run *run, const struct exec_shard *es, uint64_t index)
 {
-    if (index > run->gates[es->id])
-        run->gates[es->id] = index;
+    struct exec_gate *gate = &run->gates[es->id];
+    bool is_earlier = gate->index != 0 && gate->term != es->lead_term;
+    if (index == 0 || (is_earlier && !exec_gate_is_open(run->exec, *gate)))
+        return;
+    if (is_earlier || index > gate->index)
+        *gate = (struct exec_gate){es->id, es->lead_term, index};
 }
 
 void exec_yield(struct run *run)

@@ -69,6 +69,8 @@ static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
                                         [RAFT_PROMOTE] = "makes a voter of",
                                         [RAFT_DEMOTE] = "makes a learner of",
                                         [RAFT_REMOVE] = "takes out"};
+    if (exec_holds_entry(node->exec, id))
+        return false; /* it is tried again: changes that are executed have the next index */
     struct raft_change wanted = {.kind = kind, .node = member->node};
     enum raft_err err = shard_change_members(node->shards[id], node->now.boot_us, wanted, member);
     if (err == RAFT_OK)

@@ -13,10 +13,15 @@ struct raft_membership shard_membership_of(const struct members *members, uint64
     return membership;
 }
 
-/* The newest entry that says it, or what LevelDB holds: then no such entry is above the base. */
+/* The newest entry that says it, or what LevelDB holds: then no such entry is above the base. Of
+ * the log counts what the core holds: right after an install ours may still be the one that it
+ * replaced. */
 static struct bytes newest_members(struct shard *shard)
 {
-    for (uint64_t index = entry_log_last(&shard->log); index > shard->log.base; index--) {
+    uint64_t last = entry_log_last(&shard->log), base = raft_base_index(shard->raft);
+    if (raft_last_index(shard->raft) < last)
+        last = raft_last_index(shard->raft);
+    for (uint64_t index = last; index > base && index > shard->log.base; index--) {
         const struct entry *entry = entry_log_at(&shard->log, index);
         if (entry->kind == ENTRY_MEMBERS)
             return bytes_of(entry->payload, entry->size);
@@ -127,11 +132,25 @@ static void keep(struct shard *shard, const struct raft_message *message,
         shard_read_members(shard);
 }
 
-/* A log that LevelDB does not keep up with takes no more (L12): the leader probes again. */
+/* Some of the entries stand in the place of others, which a leader of a lower term left there. */
+static bool replaces(const struct shard *shard, const struct raft_message *message)
+{
+    const struct entry_log *log = &shard->log;
+    for (uint32_t i = 0; i < message->append.count; i++) {
+        uint64_t index = message->append.prev_index + 1 + i;
+        if (index > log->base && index <= entry_log_last(log) &&
+            entry_log_at(log, index)->term != message->append.terms[i])
+            return true;
+    }
+    return false;
+}
+
+/* A log that LevelDB does not keep up with takes no more (L12): the leader probes again. What fills
+ * it may be another history, though, which is never applied: its replacement makes room. */
 static bool is_full(const struct shard *shard, const struct raft_message *message)
 {
     return shard->apply_backlog_max != 0 && message->append.count > 0 &&
-           shard_backlog_bytes(shard) >= 2 * shard->apply_backlog_max;
+           shard_backlog_bytes(shard) >= 2 * shard->apply_backlog_max && !replaces(shard, message);
 }
 
 static void step_append(struct shard *shard, uint64_t boot_us, struct raft_message *message,

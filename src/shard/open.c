@@ -238,6 +238,9 @@ static bool begin(struct shard *shard, const struct shard_options *options, enum
         return refuse(error, options->id, "the members cannot be read (applied index)",
                       applied.applied_index, 0);
     take_entries(shard, &group);
+    if (fit != FIT_ROWS_LOST)
+        shard->start_replayed = last_of(&group) - applied.applied_index;
+    shard->start = start_of(shard, options, fit); /* before anybody asks whether rows are lost */
     shard->raft = new_raft(options, &group, applied, &members, fit == FIT_ROWS_LOST);
     shard->first_members = members;
     shard_read_members(shard);
@@ -252,9 +255,6 @@ static bool begin(struct shard *shard, const struct shard_options *options, enum
         shard->reset_batch = wal_collecting(shard->wal);
         shard->synced_index = 0; /* until that is */
     }
-    if (fit != FIT_ROWS_LOST)
-        shard->start_replayed = last_of(&group) - applied.applied_index;
-    shard->start = start_of(shard, options, fit);
     return true;
 }
 

@@ -19,6 +19,7 @@
 #include "exec/internal.h"
 #include "collect.h"
 #include "kv_memory.h"
+#include "puppet.h"
 #include "sim_disk.h"
 
 #define BOX_UNUSED __attribute__((unused))
@@ -40,6 +41,8 @@ struct exec_box {
     bool holds_wal;     /* what is proposed does not commit */
     bool holds_readers; /* what is read does not come back */
     bool wants_flush;
+    bool has_peers; /* three members: a shard can lose its lead, and win it again */
+    struct puppet puppets[BOX_SHARDS_MAX];
 };
 
 /* A connection with one request at a time. */
@@ -90,8 +93,13 @@ BOX_UNUSED static void box_open_shard(struct exec_box *box, uint32_t id,
                   .shard = id,
                   .create = recovery->groups[id].hard.term == 0},
     };
-    struct buf error = {0};
+    struct buf error = {0}, members = {0};
+    if (box->has_peers)
+        members = puppet_members();
+    options.has_others = box->has_peers;
+    options.store.members = buf_bytes(&members);
     bool is_open = shard_open(&box->shards[id], &options, &error);
+    buf_free(&members);
     if (!is_open)
         print_error("%.*s\n", (int)error.size, (const char *)error.data);
     assert_true(is_open);
@@ -129,7 +137,10 @@ BOX_UNUSED static void box_open(struct exec_box *box)
 
 BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
 {
-    *box = (struct exec_box){.disk = sim_disk_new(), .kv = kv_memory_new(), .shard_count = shards};
+    *box = (struct exec_box){.disk = sim_disk_new(),
+                             .kv = kv_memory_new(),
+                             .shard_count = shards,
+                             .has_peers = box->has_peers};
     assert_true(log_init(&box->log, LOG_LEVEL_NOTHING, NULL));
     box->limits = (struct exec_limits){.entry_size_max = 1 << 24,
                                        .string_size_max = 1 << 24,
@@ -222,6 +233,14 @@ BOX_UNUSED static void box_note_done(struct box_client *client)
     client->out.size--;
 }
 
+BOX_UNUSED static void box_collect(struct exec_box *box, uint32_t id)
+{
+    if (box->has_peers)
+        puppet_collect(&box->puppets[id], box->shards[id], box->now.boot_us);
+    else
+        collect(box->shards[id], box->now.boot_us);
+}
+
 BOX_UNUSED static void box_begin(struct exec_box *box)
 {
     box_run_jobs(box);
@@ -230,7 +249,7 @@ BOX_UNUSED static void box_begin(struct exec_box *box)
     box->now.wall_us += 1000;
     for (uint32_t id = 0; id < box->shard_count; id++) {
         shard_tick(box->shards[id], box->now.boot_us);
-        collect(box->shards[id], box->now.boot_us);
+        box_collect(box, id);
         shard_promise(box->shards[id], box->now.boot_us);
     }
     exec_follow_leadership(box->exec, box->now);
@@ -245,7 +264,7 @@ BOX_UNUSED static void box_end(struct exec_box *box)
     exec_housekeeping(box->exec);
     exec_propose(box->exec);
     for (uint32_t id = 0; id < box->shard_count; id++)
-        collect(box->shards[id], box->now.boot_us);
+        box_collect(box, id);
     wal_tick(box->wal, box->now.boot_us);
     (void)wal_submit(box->wal, box->wal_worker);
     exec_apply(box->exec);

@@ -316,6 +316,47 @@ static void time_does_not_run_back_over_a_restart(void **state)
     fixture_free(f);
 }
 
+/* True when the command had to look a second time, and waited for the transaction to end. */
+static bool waits_for_a_flush(struct fixture *f, char key)
+{
+    char set[] = "SET k v";
+    set[4] = key;
+    call(f, &f->a, set);
+    box_restart(&f->box);
+    box_turns(&f->box, 20); /* the filters are whole */
+    f->box.holds_readers = true;
+    send(f, &f->b, "RANDOMKEY");
+    size_t jobs = worker_waiting(f->box.readers);
+    box_begin(&f->box);
+    box_exec(&f->box, &f->a, "SELECT 1\nGET cold\nSELECT 0\nFLUSHDB");
+    box_end(&f->box);
+    assert_non_null(f->box.exec->shards[0].holder);
+    while (jobs-- > 0)
+        (void)worker_run_one(f->box.readers);
+    box_turn(&f->box);
+    bool waits = !f->b.is_done;
+    f->box.holds_readers = false;
+    box_wait(&f->box, &f->a);
+    box_wait(&f->box, &f->b);
+    assert_int_equal(strcmp(box_reply(&f->b), "$-1\r\n") == 0, waits);
+    return waits;
+}
+
+/* The database has another id then: the rows of the old one are not its keys any more. */
+static void a_walk_that_waited_for_a_flush_sees_the_new_database(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(1);
+    int waited = 0;
+    f->a.database = 1;
+    call(f, &f->a, "SET cold v");
+    f->a.database = 0;
+    for (char key = 'a'; key <= 'p'; key++) /* before or behind the place where it looks first */
+        waited += waits_for_a_flush(f, key);
+    assert_in_range(waited, 1, 15);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_reply_that_finds_a_key_expired_waits_for_its_deletion),
         cmocka_unit_test(stale_hints_go_and_take_no_key_with_them),
         cmocka_unit_test(time_does_not_run_back_over_a_restart),
+        cmocka_unit_test(a_walk_that_waited_for_a_flush_sees_the_new_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
