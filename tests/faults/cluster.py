@@ -199,10 +199,18 @@ def what_waits_in_a_frozen_leaders_socket_gets_no_old_answer(_):
     """Its lease ran out while it slept, and the clock is read after the input (L9)."""
     for _ in range(3 * SOAK):
         with Cluster(3) as cluster:
-            answer_after_thaw(cluster)
+            answer_after_thaw(cluster, is_cut_off=False)
 
 
-def answer_after_thaw(cluster):
+@test
+def nor_does_it_when_no_node_tells_the_thawed_leader_of_its_fall(_):
+    """Nothing but its own clock can say so: what its peers sent is held back."""
+    for _ in range(3 * SOAK):
+        with Cluster(3) as cluster:
+            answer_after_thaw(cluster, is_cut_off=True)
+
+
+def answer_after_thaw(cluster, is_cut_off):
     leader = cluster.leader()
     writer = Follower(cluster, timeout=1)
     same(writer("SET", "k", "old"), b"OK")
@@ -211,6 +219,8 @@ def answer_after_thaw(cluster):
     for reader in readers:
         reader("PING")
     cluster.pause(leader)
+    if is_cut_off:
+        cluster.links.isolate(leader)
     cluster.wait_for_leader(other_than=leader)
     writer.go_elsewhere()
     write_elsewhere(writer, leader, "SET", "k", "new")
@@ -223,6 +233,7 @@ def answer_after_thaw(cluster):
         reply = reader.read()
         assert isinstance(reply, Error) or reply in right, f"found {reply}, right is {right}"
         reader.close()
+    cluster.links.heal()
     same(writer("GET", "k"), b"new")
     writer.close()
 
