@@ -26,6 +26,7 @@ SIM_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*/*.c))
 SIM     := $(SIM_RAFT) $(patsubst tests/sim/%.c,$(BUILD)/sim/%,$(filter-out tests/sim/sim_raft.c,$(wildcard tests/sim/*.c)))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 PRELOAD := $(patsubst tests/preload/%.c,$(BUILD)/preload/%.so,$(wildcard tests/preload/*.c))
+BENCH   := $(patsubst utils/benchlib/%.c,$(BUILD)/bench/%,$(wildcard utils/benchlib/*.c))
 TOOLS   := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 # Objects that only a pattern asks for are kept.
@@ -86,13 +87,18 @@ $(BUILD)/tools/%: tests/tools/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(LIB) -o $@ -lhiredis $(LIBS)
 
+# Clients of utils/bench.
+$(BUILD)/bench/%: utils/benchlib/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d $< $(LIB) -o $@ -lhiredis $(LIBS)
+
 # Libraries that tests put in front of the C library of a server.
 $(BUILD)/preload/%.so: tests/preload/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -shared -fPIC $< -o $@ -ldl
 
 -include $(OBJ:.o=.d) $(INSPECT_OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
--include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS))
+-include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS) $(BENCH))
 
 # --- Running ---------------------------------------------------------------------------------
 
@@ -211,14 +217,14 @@ fuzzed: $(FUZZED)
 	done; exit $$failed
 
 .PHONY: bench
-bench: $(SERVER) ## throughput and latency, compared with redis-server
+bench: $(SERVER) $(BENCH) ## throughput, latency and memory, compared with redis-server and etcd
 	@utils/bench
 
 # --- The rest --------------------------------------------------------------------------------
 
 .PHONY: format
 format: ## lay the sources out with clang-format
-	@clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] utils/*/*.[ch])
+	@clang-format -i $(wildcard src/*/*.[ch] tests/*/*.[ch] utils/*.[ch] utils/*/*.[ch])
 
 .PHONY: clean
 clean: ## remove what was built

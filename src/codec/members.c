@@ -66,6 +66,15 @@ bool members_decode(struct bytes bytes, struct members *out)
     return fields_end(&fields);
 }
 
+bool members_have_voter(const struct members *members)
+{
+    for (uint32_t i = 0; i < members->count; i++) {
+        if (members->at[i].is_voter)
+            return true;
+    }
+    return false;
+}
+
 struct member *members_find(struct members *members, uint64_t node)
 {
     for (uint32_t i = 0; i < members->count; i++) {

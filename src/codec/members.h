@@ -39,4 +39,6 @@ void members_append(struct buf *out, const struct members *members);
 /* False: not what members_append writes (too many, a node twice or 0, bytes left over). */
 MUST_USE bool members_decode(struct bytes bytes, struct members *out);
 
+bool members_have_voter(const struct members *members); /* else nobody could ever lead them */
+
 struct member *members_find(struct members *members, uint64_t node); /* NULL: not one of them */

@@ -1,8 +1,9 @@
 /* The functions behind bitmap_commands[] (bitmap_table.c):
- *   bitmap.c      bits, counting, finding, combining
- *   bitfield.c    integers of any width */
+ *   bitmap.c    single bits, counting, searching, BITOP
+ *   bitfield.c  BITFIELD and BITFIELD_RO */
 #pragma once
 
+#include "base/assert.h"
 #include "base/bytes.h"
 
 struct call;
@@ -15,5 +16,9 @@ void bitmap_bitop(struct call *c);
 void bitmap_bitfield(struct call *c);
 void bitmap_bitfield_ro(struct call *c);
 
-/* BITFIELD that only reads changes nothing. */
+/* BITFIELD with GET alone only reads. */
 uint32_t bitmap_bitfield_key_flags(const struct bytes *argv, int argc);
+
+/* An offset in bits, below the largest string there may be. With a step, "#n" means n steps; 0: not
+ * allowed. Replies on false. */
+MUST_USE bool bitmap_offset(struct call *c, int position, unsigned step, uint64_t *offset);

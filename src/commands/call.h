@@ -40,8 +40,9 @@ struct call_env {
     void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
     void *context;            /* of a run that may wait; NULL: a plain one, which does not */
     uint64_t string_size_max; /* proto-max-bulk-len */
-    uint64_t hll_sparse_bytes_max;
-    bool has_many_shards; /* a run sees the keys of one */
+    uint64_t hll_sparse_max;  /* hll-sparse-max-bytes */
+    bool refuses_writes;      /* commands that write are refused now: see call_may_cache */
+    bool has_many_shards;     /* a run sees the keys of one */
     uint64_t keyspace_hits, keyspace_misses, expired_keys;
 };
 
@@ -136,6 +137,10 @@ bool call_reserve(struct call *c, size_t size);
 
 /* The first of the two alone, for the size that a string will have after a change of a part. */
 bool call_check_string_size(struct call *c, uint64_t size);
+
+/* Whether a command that only reads may change a value to remember what it found: not while writes
+ * are refused, nor when `size` bytes more would not fit into the entry. */
+bool call_may_cache(const struct call *c, size_t size);
 
 enum { CALL_KEEP_EXPIRE = -1, CALL_NO_EXPIRE = 0 };
 

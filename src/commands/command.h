@@ -148,6 +148,7 @@ struct command {
     const char *const *tips;               /* or NULL; ends with NULL */
     const char *deprecated_since;          /* or NULL */
     const char *replaced_by;               /* or NULL */
+    bool is_internal;                      /* not for clients: "syscmd" in COMMAND DOCS */
 
     /* Changes the ACL categories that flags and group imply, separated by blanks: "@dangerous",
      * "-@keyspace @connection". NULL: nothing. See commands/acl_category.h. */
@@ -169,7 +170,7 @@ extern const struct command list_commands[];
 extern const struct command stream_commands[];
 extern const struct command bitmap_commands[];
 extern const struct command geo_commands[];
-extern const struct command hll_commands[];
+extern const struct command hyperloglog_commands[];
 extern const struct command generic_value_commands[];
 extern const struct command hash_commands[];
 extern const struct command introspection_commands[];

@@ -140,13 +140,17 @@ static void history(struct fields *fields, const struct command_history *list)
     }
 }
 
-static void deprecation(struct fields *fields, const struct command *command)
+static void doc_flags(struct fields *fields, const struct command *command)
 {
-    if (command->deprecated_since == NULL)
+    bool is_deprecated = command->deprecated_since != NULL;
+    if (!is_deprecated && !command->is_internal)
         return;
     field(fields, "doc_flags");
-    reply_set(fields->reply, 1);
-    reply_simple(fields->reply, "deprecated");
+    reply_set(fields->reply, (size_t)is_deprecated + command->is_internal);
+    if (is_deprecated)
+        reply_simple(fields->reply, "deprecated");
+    if (command->is_internal)
+        reply_simple(fields->reply, "syscmd");
     field_text(fields, "deprecated_since", command->deprecated_since);
     field_text(fields, "replaced_by", command->replaced_by);
 }
@@ -175,7 +179,7 @@ void command_reply_docs(struct reply *reply, const struct command *container,
     field_text(&fields, "since", command->since);
     field_text(&fields, "group", group_name(command->group));
     field_text(&fields, "complexity", command->complexity);
-    deprecation(&fields, command);
+    doc_flags(&fields, command);
     history(&fields, command->history);
     arguments(&fields, command->arguments);
     subcommands(&fields, command);

@@ -1,4 +1,4 @@
-/* Entries of streams: XADD, XLEN, XRANGE, XDEL, XTRIM, XSETID. */
+/* Entries of streams: XADD, XLEN, XRANGE, XTRIM, XSETID, XCFGSET. */
 #include "commands/stream_arguments.h"
 #include "commands/stream_commands.h"
 
@@ -73,6 +73,10 @@ static bool parse_xadd(struct call *c, int *at, struct stream_options *options,
         call_error(c, "ERR The ID specified in XADD must be greater than 0-0");
         return false;
     }
+    if (!wanted->is_auto && options->producer.size > 0) {
+        call_error(c, "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs");
+        return false;
+    }
     return true;
 }
 
@@ -84,13 +88,26 @@ static void trim_edit(struct call *c, struct edit *edit, const struct stream_opt
         call_notify(c, 't', "xtrim", c->argv[1]);
 }
 
+/* What the producer sent before is not added again: its id is replied, and true. */
+static bool is_repeated(struct call *c, struct edit *edit, const struct stream_options *options)
+{
+    struct stream_id id;
+    if (options->producer.size == 0 ||
+        !stream_production_find(edit, options->producer, options->message, c->now_ms, &id))
+        return false;
+    stream_production_repeated(edit);
+    call_edit_end(c, c->argv[1], edit, true);
+    stream_reply_id(c, id);
+    return true;
+}
+
 static void add_entry(struct call *c, const struct new_id *wanted,
                       const struct stream_options *options, int first)
 {
     struct edit edit;
     uint64_t trimmed;
     struct stream_id id;
-    if (!call_edit(c, c->argv[1], TYPE_STREAM, &edit))
+    if (!call_edit(c, c->argv[1], TYPE_STREAM, &edit) || is_repeated(c, &edit, options))
         return;
     struct stream_id last = stream_info(edit.value).last_id;
     bool is_exhausted = last.ms == UINT64_MAX && last.seq == UINT64_MAX;
@@ -104,6 +121,8 @@ static void add_entry(struct call *c, const struct new_id *wanted,
         return;
     }
     stream_append(&edit, id, c->argv + first, (uint32_t)(c->argc - first) / 2);
+    if (options->producer.size > 0)
+        stream_production_add(&edit, options->producer, options->message, id, c->now_ms);
     call_notify(c, 't', "xadd", c->argv[1]);
     trim_edit(c, &edit, options, &trimmed);
     call_edit_end(c, c->argv[1], &edit, true);
@@ -115,9 +134,14 @@ void stream_xadd(struct call *c)
     struct stream_options options;
     struct new_id wanted = {0};
     const struct value *stream;
+    uint8_t digest[STREAM_MESSAGE_DIGEST];
     int at;
     if (!parse_xadd(c, &at, &options, &wanted) || !find_stream(c, &stream))
         return;
+    if (options.producer.size > 0 && options.message.size == 0) {
+        stream_production_digest(c->argv + at + 1, (uint32_t)(c->argc - at - 1) / 2, digest);
+        options.message = bytes_of(digest, sizeof(digest));
+    }
     if (stream == NULL && options.no_create)
         reply_null(&c->reply);
     else
@@ -173,39 +197,6 @@ void stream_xrange(struct call *c)
 void stream_xrevrange(struct call *c)
 {
     reply_range(c, true);
-}
-
-/* All ids are good before the first entry goes. */
-static bool ids_are_good(struct call *c, int first)
-{
-    struct stream_id id;
-    for (int i = first; i < c->argc; i++) {
-        if (!stream_id_argument(c, i, 0, true, &id))
-            return false;
-    }
-    return true;
-}
-
-void stream_xdel(struct call *c)
-{
-    const struct value *stream;
-    struct edit edit;
-    struct stream_id id;
-    int64_t removed = 0;
-    if (!find_stream(c, &stream))
-        return;
-    if (stream == NULL) {
-        reply_int(&c->reply, 0);
-        return;
-    }
-    if (!ids_are_good(c, 2) || !call_edit(c, c->argv[1], TYPE_STREAM, &edit))
-        return;
-    for (int i = 2; i < c->argc; i++)
-        removed += stream_id_parse(c->argv[i], 0, true, &id) && stream_remove(&edit, id);
-    call_edit_end(c, c->argv[1], &edit, removed > 0);
-    if (removed > 0)
-        call_notify(c, 't', "xdel", c->argv[1]);
-    reply_int(&c->reply, removed);
 }
 
 void stream_xtrim(struct call *c)
@@ -306,5 +297,61 @@ void stream_xsetid(struct call *c)
                    sets_deleted ? xsetid.max_deleted : info.max_deleted_id);
     call_edit_end(c, c->argv[1], &edit, true);
     call_notify(c, 't', "xsetid", c->argv[1]);
+    reply_ok(&c->reply);
+}
+
+/* ---- XCFGSET ---- */
+
+static bool parse_setting(struct call *c, int at, int64_t max, int64_t *value)
+{
+    const char *fault = max == STREAM_IDMP_SIZE_MAX
+                            ? "ERR IDMP-MAXSIZE must be between 1 and 10000 entries"
+                            : "ERR IDMP-DURATION must be between 1 and 86400 seconds";
+    if (!call_int(c, at, value))
+        return false;
+    if (*value >= 1 && *value <= max)
+        return true;
+    call_error(c, "%s", fault);
+    return false;
+}
+
+/* What is not given stays 0. */
+static bool parse_xcfgset(struct call *c, int64_t *duration_s, int64_t *size_max)
+{
+    *duration_s = *size_max = 0;
+    for (int at = 2; at < c->argc; at += 2) {
+        bool is_duration = call_is_word(c, at, "idmp-duration");
+        if (at + 1 == c->argc || (!is_duration && !call_is_word(c, at, "idmp-maxsize"))) {
+            call_error_syntax(c);
+            return false;
+        }
+        if (is_duration ? !parse_setting(c, at + 1, STREAM_IDMP_DURATION_MAX, duration_s)
+                        : !parse_setting(c, at + 1, STREAM_IDMP_SIZE_MAX, size_max))
+            return false;
+    }
+    if (c->argc > 2)
+        return true;
+    call_error(c, "ERR At least one parameter must be specified");
+    return false;
+}
+
+void stream_xcfgset(struct call *c)
+{
+    int64_t duration_s, size_max;
+    const struct value *stream;
+    struct edit edit;
+    if (!parse_xcfgset(c, &duration_s, &size_max) || !find_stream(c, &stream))
+        return;
+    if (stream == NULL) {
+        call_error(c, "ERR no such key");
+        return;
+    }
+    if (!call_edit(c, c->argv[1], TYPE_STREAM, &edit))
+        return;
+    struct stream_production_info info = stream_production_info(edit.value, c->now_ms);
+    bool has_changed =
+        stream_production_configure(&edit, duration_s > 0 ? (uint32_t)duration_s : info.duration_s,
+                                    size_max > 0 ? (uint32_t)size_max : info.size_max);
+    call_edit_end(c, c->argv[1], &edit, has_changed);
     reply_ok(&c->reply);
 }

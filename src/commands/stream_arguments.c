@@ -146,6 +146,55 @@ bool stream_options_check(struct call *c, bool is_xadd, struct stream_options *o
     return true;
 }
 
+bool stream_references_word(const struct call *c, int at, enum stream_references *references)
+{
+    static const struct {
+        const char *word;
+        enum stream_references references;
+    } words[] = {{"keepref", STREAM_KEEP_REFERENCES},
+                 {"delref", STREAM_DROP_REFERENCES},
+                 {"acked", STREAM_ONLY_ACKED}};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!call_is_word(c, at, words[i].word))
+            continue;
+        *references = words[i].references;
+        return true;
+    }
+    return false;
+}
+
+static bool parse_references(struct call *c, struct stream_options *options)
+{
+    bool is_first = !options->has_references;
+    options->has_references = true;
+    if (!is_first)
+        call_error_syntax(c);
+    return is_first;
+}
+
+/* IDMP producer message, IDMPAUTO producer. */
+static bool parse_producer(struct call *c, bool has_message, int *at,
+                           struct stream_options *options)
+{
+    const char *fault = NULL;
+    if (options->producer.size > 0)
+        fault = "ERR IDMP/IDMPAUTO specified multiple times";
+    else if (c->argv[*at + 1].size == 0)
+        fault = has_message ? "ERR IDMP requires a non-empty producer ID"
+                            : "ERR IDMPAUTO requires a non-empty producer ID";
+    else if (has_message && c->argv[*at + 2].size == 0)
+        fault = "ERR IDMP requires a non-empty idempotent ID";
+    if (fault != NULL) {
+        call_error(c, "%s", fault);
+        return false;
+    }
+    options->producer = c->argv[*at + 1];
+    if (has_message)
+        options->message = c->argv[*at + 2];
+    *at += has_message ? 2 : 1;
+    return true;
+}
+
 /* One option at *at, which stays at its last word. False after an error, or with *is_id when it is
  * none. */
 static bool parse_option(struct call *c, bool is_xadd, int *at, struct stream_options *options,
@@ -162,8 +211,14 @@ static bool parse_option(struct call *c, bool is_xadd, int *at, struct stream_op
         return parse_trim(c, true, at, options);
     if (has_more && call_is_word(c, *at, "limit"))
         return parse_limit(c, at, options);
+    if ((has_more || !is_xadd) && stream_references_word(c, *at, &options->trim.references))
+        return parse_references(c, options);
     if (is_xadd && call_is_word(c, *at, "nomkstream"))
         return options->no_create = true;
+    if (is_xadd && has_more && call_is_word(c, *at, "idmpauto"))
+        return parse_producer(c, false, at, options);
+    if (is_xadd && *at + 2 < c->argc && call_is_word(c, *at, "idmp"))
+        return parse_producer(c, true, at, options);
     *is_id = is_xadd;
     if (!is_xadd)
         call_error_syntax(c);

@@ -1,5 +1,6 @@
 /* The functions behind stream_commands[] (stream_table.c), one file per kind:
  *   stream.c            entries
+ *   stream_delete.c     XDEL, XDELEX, XACKDEL
  *   stream_read.c       XREAD, XREADGROUP
  *   stream_group.c      XGROUP, XACK, XPENDING
  *   stream_claim.c      XCLAIM, XAUTOCLAIM
@@ -13,8 +14,11 @@ void stream_xlen(struct call *c);
 void stream_xrange(struct call *c);
 void stream_xrevrange(struct call *c);
 void stream_xdel(struct call *c);
+void stream_xdelex(struct call *c);
+void stream_xackdel(struct call *c);
 void stream_xtrim(struct call *c);
 void stream_xsetid(struct call *c);
+void stream_xcfgset(struct call *c);
 void stream_xread(struct call *c);
 void stream_xreadgroup(struct call *c);
 void stream_xgroup_create(struct call *c);

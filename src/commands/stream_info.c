@@ -57,6 +57,13 @@ static void reply_head(struct call *c, const struct value *stream, const struct 
     field_id(c, "max-deleted-entry-id", info->max_deleted_id);
     field_int(c, "entries-added", (int64_t)info->entries_added);
     field_id(c, "recorded-first-entry-id", info->first_id);
+    struct stream_production_info production = stream_production_info(stream, c->now_ms);
+    field_int(c, "idmp-duration", production.duration_s);
+    field_int(c, "idmp-maxsize", production.size_max);
+    field_int(c, "pids-tracked", (int64_t)production.producers);
+    field_int(c, "iids-tracked", (int64_t)production.messages);
+    field_int(c, "iids-added", (int64_t)production.added);
+    field_int(c, "iids-duplicates", (int64_t)production.duplicates);
 }
 
 static void reply_end(struct call *c, const struct value *stream, bool is_last)
@@ -123,7 +130,7 @@ static void reply_group_full(struct call *c, const struct value *stream,
 static void reply_full(struct call *c, const struct value *stream, int64_t most)
 {
     struct stream_info info = stream_info(stream);
-    reply_map(&c->reply, 9);
+    reply_map(&c->reply, 15);
     reply_head(c, stream, &info);
     field(c, "entries");
     (void)stream_reply_range(c, stream, (struct stream_id){0}, STREAM_ID_MAX, false,
@@ -137,7 +144,7 @@ static void reply_full(struct call *c, const struct value *stream, int64_t most)
 static void reply_brief(struct call *c, const struct value *stream)
 {
     struct stream_info info = stream_info(stream);
-    reply_map(&c->reply, 10);
+    reply_map(&c->reply, 16);
     reply_head(c, stream, &info);
     field_int(c, "groups", info.groups);
     field(c, "first-entry");

@@ -192,6 +192,34 @@ static const struct argument xack_arguments[] = {
     ARGUMENTS_END,
 };
 
+static const struct argument references_arguments[] = {
+    ARGUMENT_WORD("keepref", "KEEPREF", 0),
+    ARGUMENT_WORD("delref", "DELREF", 0),
+    ARGUMENT_WORD("acked", "ACKED", 0),
+    ARGUMENTS_END,
+};
+
+static const struct argument ids_arguments[] = {
+    ARGUMENT("numids", ARG_INTEGER),
+    {.name = "id", .type = ARG_STRING, .flags = ARG_MULTIPLE},
+    ARGUMENTS_END,
+};
+
+static const struct argument xdelex_arguments[] = {
+    ARGUMENT("key", ARG_KEY),
+    {.name = "condition", .type = ARG_ONEOF, .flags = ARG_OPTIONAL, .parts = references_arguments},
+    {.name = "ids", .type = ARG_BLOCK, .token = "IDS", .parts = ids_arguments},
+    ARGUMENTS_END,
+};
+
+static const struct argument xackdel_arguments[] = {
+    ARGUMENT("key", ARG_KEY),
+    ARGUMENT("group", ARG_STRING),
+    {.name = "condition", .type = ARG_ONEOF, .flags = ARG_OPTIONAL, .parts = references_arguments},
+    {.name = "ids", .type = ARG_BLOCK, .token = "IDS", .parts = ids_arguments},
+    ARGUMENTS_END,
+};
+
 static const struct argument xadd_arguments_trim_strategy[] = {
     ARGUMENT_WORD("maxlen", "MAXLEN", 0),
     {.name = "minid", .type = ARG_PURE_TOKEN, .token = "MINID", .since = "6.2.0"},
@@ -231,6 +259,32 @@ static const struct argument xadd_arguments_field_value[] = {
     ARGUMENTS_END,
 };
 
+static const struct argument idmpauto_arguments[] = {
+    ARGUMENT_WORD("idmpauto-token", "IDMPAUTO", 0),
+    ARGUMENT("pid", ARG_STRING),
+    ARGUMENTS_END,
+};
+
+static const struct argument idmp_arguments[] = {
+    ARGUMENT_WORD("idmp-token", "IDMP", 0),
+    ARGUMENT("pid", ARG_STRING),
+    ARGUMENT("iid", ARG_STRING),
+    ARGUMENTS_END,
+};
+
+static const struct argument xadd_arguments_idmp[] = {
+    {.name = "idmpauto-with-pid", .type = ARG_BLOCK, .parts = idmpauto_arguments},
+    {.name = "idmp-with-pid-iid", .type = ARG_BLOCK, .parts = idmp_arguments},
+    ARGUMENTS_END,
+};
+
+static const struct argument xcfgset_arguments[] = {
+    ARGUMENT("key", ARG_KEY),
+    ARGUMENT_AFTER("IDMP-DURATION", "duration", ARG_INTEGER, ARG_OPTIONAL),
+    ARGUMENT_AFTER("IDMP-MAXSIZE", "maxsize", ARG_INTEGER, ARG_OPTIONAL),
+    ARGUMENTS_END,
+};
+
 static const struct argument xadd_arguments[] = {
     ARGUMENT("key", ARG_KEY),
     {.name = "nomkstream",
@@ -238,6 +292,16 @@ static const struct argument xadd_arguments[] = {
      .flags = ARG_OPTIONAL,
      .token = "NOMKSTREAM",
      .since = "6.2.0"},
+    {.name = "condition",
+     .type = ARG_ONEOF,
+     .flags = ARG_OPTIONAL,
+     .since = "8.2.0",
+     .parts = references_arguments},
+    {.name = "idmp",
+     .type = ARG_ONEOF,
+     .flags = ARG_OPTIONAL,
+     .since = "8.6.0",
+     .parts = xadd_arguments_idmp},
     {.name = "trim", .type = ARG_BLOCK, .flags = ARG_OPTIONAL, .parts = xadd_arguments_trim},
     {.name = "id_or_auto", .type = ARG_ONEOF, .parts = xadd_arguments_id_or_auto},
     {.name = "field_value",
@@ -249,6 +313,8 @@ static const struct argument xadd_arguments[] = {
 
 static const struct command_history xadd_history[] = {
     {"6.2.0", "Options NOMKSTREAM, MINID and LIMIT."},
+    {"8.2.0", "Options KEEPREF, DELREF and ACKED."},
+    {"8.6.0", "Options IDMP and IDMPAUTO."},
     {NULL, NULL},
 };
 
@@ -383,11 +449,17 @@ static const struct command_history xsetid_history[] = {
 static const struct argument xtrim_arguments[] = {
     ARGUMENT("key", ARG_KEY),
     {.name = "trim", .type = ARG_BLOCK, .parts = xadd_arguments_trim},
+    {.name = "condition",
+     .type = ARG_ONEOF,
+     .flags = ARG_OPTIONAL,
+     .since = "8.2.0",
+     .parts = references_arguments},
     ARGUMENTS_END,
 };
 
 static const struct command_history xtrim_history[] = {
     {"6.2.0", "Options MINID and LIMIT."},
+    {"8.2.0", "Options KEEPREF, DELREF and ACKED."},
     {NULL, NULL},
 };
 
@@ -403,6 +475,18 @@ const struct command stream_commands[] = {
         .function = stream_xack,
         .key_specs = {KEY_AT(1, KEY_RW | KEY_UPDATE)},
         .arguments = xack_arguments,
+    },
+    {
+        .name = "xackdel",
+        .summary = "Acknowledges entries and removes them, whatever groups refer to them.",
+        .complexity = "O(log(N)) for each id",
+        .since = "8.2.0",
+        .group = GROUP_STREAM,
+        .arity = -6,
+        .flags = CMD_WRITE | CMD_FAST,
+        .function = stream_xackdel,
+        .key_specs = {KEY_AT(1, KEY_RW | KEY_UPDATE | KEY_DELETE)},
+        .arguments = xackdel_arguments,
     },
     {
         .name = "xadd",
@@ -432,6 +516,18 @@ const struct command stream_commands[] = {
         .tips = nondeterministic_output_tips,
     },
     {
+        .name = "xcfgset",
+        .summary = "Sets how long and how many messages of producers are remembered.",
+        .complexity = "O(1); O(N) in the messages remembered when a setting changes",
+        .since = "8.6.0",
+        .group = GROUP_STREAM,
+        .arity = -2,
+        .flags = CMD_WRITE | CMD_FAST,
+        .function = stream_xcfgset,
+        .key_specs = {KEY_AT(1, KEY_RW | KEY_UPDATE)},
+        .arguments = xcfgset_arguments,
+    },
+    {
         .name = "xclaim",
         .summary = "Takes over entries that are pending.",
         .complexity = "O(log(N)) for each id",
@@ -455,6 +551,18 @@ const struct command stream_commands[] = {
         .function = stream_xdel,
         .key_specs = {KEY_AT(1, KEY_RW | KEY_DELETE)},
         .arguments = xdel_arguments,
+    },
+    {
+        .name = "xdelex",
+        .summary = "Removes entries, or those that no group refers to.",
+        .complexity = "O(log(N)) for each id",
+        .since = "8.2.0",
+        .group = GROUP_STREAM,
+        .arity = -5,
+        .flags = CMD_WRITE | CMD_FAST,
+        .function = stream_xdelex,
+        .key_specs = {KEY_AT(1, KEY_RW | KEY_DELETE)},
+        .arguments = xdelex_arguments,
     },
     {
         .name = "xgroup",

@@ -1,6 +1,7 @@
 /* GET, SET and their kin: commands on whole values. */
 #include "commands/expire_time.h"
 #include "commands/string_commands.h"
+#include "commands/string_condition.h"
 
 void string_reply_value(struct call *c, const struct object *object)
 {
@@ -34,6 +35,7 @@ struct set_options {
     bool must_be_absent;
     bool must_exist;
     bool wants_old;
+    struct string_condition condition;
     enum life life;
     int time_at;       /* position of the time; 0: there is none */
     int64_t expire_ms; /* absolute when time_at > 0 */
@@ -65,35 +67,57 @@ static int parse_time_option(const struct call *c, int at, struct set_options *o
     return 0;
 }
 
-static bool parse_set_word(const struct call *c, int at, struct set_options *options)
+/* NX, XX and the comparisons exclude each other. */
+static bool has_one_condition(const struct set_options *options)
+{
+    return options->must_be_absent + options->must_exist + (options->condition.kind != 0) <= 1;
+}
+
+/* The functions below: the position after the option, or 0 when this is none. */
+static int parse_existence(const struct call *c, int at, struct set_options *options)
 {
     if (call_is_word(c, at, "NX"))
         options->must_be_absent = true;
     else if (call_is_word(c, at, "XX"))
         options->must_exist = true;
-    else if (call_is_word(c, at, "GET"))
-        options->wants_old = true;
-    else if (call_is_word(c, at, "KEEPTTL"))
-        return choose_life(options, LIFE_KEEP);
     else
-        return false;
-    return !(options->must_be_absent && options->must_exist);
+        return 0;
+    return has_one_condition(options) ? at + 1 : 0;
 }
 
-static bool parse_getex_word(const struct call *c, int at, struct set_options *options)
+static int parse_msetex_word(const struct call *c, int at, struct set_options *options)
 {
-    return call_is_word(c, at, "PERSIST") && choose_life(options, LIFE_PERSIST);
+    if (call_is_word(c, at, "KEEPTTL"))
+        return choose_life(options, LIFE_KEEP) ? at + 1 : 0;
+    return parse_existence(c, at, options);
+}
+
+static int parse_set_word(const struct call *c, int at, struct set_options *options)
+{
+    if (call_is_word(c, at, "GET")) {
+        options->wants_old = true;
+        return at + 1;
+    }
+    if (options->condition.kind == 0 && string_condition_parse(c, at, &options->condition))
+        return has_one_condition(options) ? at + 2 : 0;
+    return parse_msetex_word(c, at, options);
+}
+
+static int parse_getex_word(const struct call *c, int at, struct set_options *options)
+{
+    bool is_persist = call_is_word(c, at, "PERSIST");
+    return is_persist && choose_life(options, LIFE_PERSIST) ? at + 1 : 0;
 }
 
 /* Options from argument `at` on: times here, other words by parse_word. Replies on false. */
 static bool parse_options(struct call *c, int at, struct set_options *options,
-                          bool (*parse_word)(const struct call *, int, struct set_options *))
+                          int (*parse_word)(const struct call *, int, struct set_options *))
 {
     *options = (struct set_options){.life = LIFE_UNSAID};
     while (at < c->argc) {
         int next = parse_time_option(c, at, options);
-        if (next == 0 && parse_word(c, at, options))
-            next = at + 1;
+        if (next == 0)
+            next = parse_word(c, at, options);
         if (next == 0) {
             call_error_syntax(c);
             return false;
@@ -138,7 +162,7 @@ static int64_t expire_of(const struct set_options *options)
     return options->life == LIFE_KEEP ? CALL_KEEP_EXPIRE : CALL_NO_EXPIRE;
 }
 
-/* *old is the old value when it is wanted; *is_allowed whether NX and XX let the key be set.
+/* *old is the old value when it is wanted; *is_allowed whether the conditions let the key be set.
  * Replies on false. A key is looked up only when an option asks. */
 static bool find_old(struct call *c, const struct set_options *options, struct object **old,
                      bool *is_allowed)
@@ -146,8 +170,11 @@ static bool find_old(struct call *c, const struct set_options *options, struct o
     struct bytes key = c->argv[1];
     *old = NULL;
     *is_allowed = true;
-    if (options->wants_old && !call_find_string(c, key, old))
+    bool compares = options->condition.kind != 0;
+    if ((options->wants_old || compares) && !call_find_string(c, key, old))
         return false;
+    if (compares)
+        *is_allowed = string_condition_holds(&options->condition, *old);
     if (!options->must_be_absent && !options->must_exist)
         return true;
     bool exists = (options->wants_old ? *old : call_find_head(c, key)) != NULL;
@@ -160,7 +187,8 @@ void string_set(struct call *c)
     struct set_options options;
     struct object *old;
     bool is_allowed;
-    if (!parse_options(c, 3, &options, parse_set_word) || !parse_time(c, &options))
+    if (!parse_options(c, 3, &options, parse_set_word) || !parse_time(c, &options) ||
+        !string_condition_check(c, &options.condition))
         return;
     if (!find_old(c, &options, &old, &is_allowed))
         return;
@@ -179,7 +207,7 @@ void string_set(struct call *c)
 bool string_set_needs_value(const struct bytes *argv, int argc)
 {
     for (int i = 3; i < argc; i++) {
-        if (bytes_is_word(argv[i], "GET"))
+        if (bytes_is_word(argv[i], "GET") || string_condition_is_word(argv[i]))
             return true;
     }
     return false;
@@ -283,31 +311,36 @@ void string_mget(struct call *c)
     }
 }
 
-/* Pairs of key and value: an even number, and together no larger than an entry may be. */
-static bool check_pairs(struct call *c)
+/* Room for pairs of key and value from argument `at` to before `end`, all in one entry. */
+static bool reserve_pairs(struct call *c, int at, int end)
 {
     enum { ROW_SIZE = 64 }; /* about what a row takes besides key and value */
+    size_t size = 0;
+    for (; at < end; at += 2)
+        size += c->argv[at].size + c->argv[at + 1].size + ROW_SIZE;
+    return call_reserve(c, size);
+}
+
+static bool check_pairs(struct call *c)
+{
     if (c->argc % 2 == 0) {
         call_error(c, "ERR wrong number of arguments for '%s' command", c->command->name);
         return false;
     }
-    size_t size = 0;
-    for (int i = 1; i < c->argc; i += 2)
-        size += c->argv[i].size + c->argv[i + 1].size + ROW_SIZE;
-    return call_reserve(c, size);
+    return reserve_pairs(c, 1, c->argc);
 }
 
-static void store_pairs(struct call *c)
+static void store_pairs(struct call *c, int at, int end, int64_t expire_ms)
 {
-    for (int i = 1; i < c->argc; i += 2)
-        store(c, c->argv[i], c->argv[i + 1], CALL_NO_EXPIRE);
+    for (; at < end; at += 2)
+        store(c, c->argv[at], c->argv[at + 1], expire_ms);
 }
 
 void string_mset(struct call *c)
 {
     if (!check_pairs(c))
         return;
-    store_pairs(c);
+    store_pairs(c, 1, c->argc, CALL_NO_EXPIRE);
     reply_ok(&c->reply);
 }
 
@@ -321,6 +354,46 @@ void string_msetnx(struct call *c)
             return;
         }
     }
-    store_pairs(c);
+    store_pairs(c, 1, c->argc, CALL_NO_EXPIRE);
     reply_int(&c->reply, 1);
+}
+
+/* ---- MSETEX: of Redis 8.4 and Valkey 9.1, redis.io/docs/latest/commands/msetex ---- */
+
+/* The position after the pairs. Replies on 0. */
+static int parse_pair_count(struct call *c)
+{
+    int64_t count;
+    if (!call_int_range(c, 1, 1, INT32_MAX, &count, "ERR invalid numkeys value"))
+        return 0;
+    if (count <= (c->argc - 2) / 2)
+        return 2 + 2 * (int)count;
+    call_error(c, "ERR wrong number of key-value pairs");
+    return 0;
+}
+
+/* NX: none of the keys exists; XX: all do. */
+static bool pairs_are_allowed(struct call *c, int end, const struct set_options *options)
+{
+    if (!options->must_be_absent && !options->must_exist)
+        return true;
+    for (int i = 2; i < end; i += 2) {
+        bool exists = call_find_head(c, c->argv[i]) != NULL;
+        if (exists != options->must_exist)
+            return false;
+    }
+    return true;
+}
+
+void string_msetex(struct call *c)
+{
+    struct set_options options;
+    int end = parse_pair_count(c);
+    if (end == 0 || !parse_options(c, end, &options, parse_msetex_word) ||
+        !parse_time(c, &options) || !reserve_pairs(c, 2, end))
+        return;
+    bool is_allowed = pairs_are_allowed(c, end, &options);
+    if (is_allowed)
+        store_pairs(c, 2, end, expire_of(&options));
+    reply_int(&c->reply, is_allowed);
 }

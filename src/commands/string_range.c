@@ -52,9 +52,9 @@ void string_getrange(struct call *c)
     reply_bulk(&c->reply, slice(value, start, end));
 }
 
-/* Room for a value that grows to new_size while `written` bytes of it are given: zero bytes between
- * the old end and what is written are part of the entry as well, and so is all of a short value. */
-static bool reserve(struct call *c, uint64_t old_size, uint64_t new_size, size_t written)
+/* Zero bytes between the old end and what is written are part of the entry as well, and so is all
+ * of a short value. */
+bool string_reserve_part(struct call *c, uint64_t old_size, uint64_t new_size, size_t written)
 {
     if (!call_check_string_size(c, new_size))
         return false;
@@ -71,7 +71,7 @@ void string_append(struct call *c)
         return;
     bool exists = object != NULL;
     uint64_t old_size = string_size(object), new_size = old_size + more.size;
-    if (!reserve(c, old_size, new_size, more.size))
+    if (!string_reserve_part(c, old_size, new_size, more.size))
         return;
     if (exists)
         call_write_string(c, key, (size_t)old_size, more);
@@ -101,7 +101,7 @@ void string_setrange(struct call *c)
         return;
     }
     bool exists = object != NULL;
-    if (!reserve(c, old_size, new_size, part.size))
+    if (!string_reserve_part(c, old_size, new_size, part.size))
         return;
     if (!exists)
         call_set_string(c, key, bytes_of(NULL, 0), CALL_NO_EXPIRE);

@@ -81,9 +81,50 @@ static const struct argument getex_arguments[] = {
     ARGUMENTS_END,
 };
 
+static const struct argument existence_conditions[] = {
+    ARGUMENT_WORD("nx", "NX", 0),
+    ARGUMENT_WORD("xx", "XX", 0),
+    ARGUMENTS_END,
+};
+
 static const struct argument set_conditions[] = {
     ARGUMENT_WORD("nx", "NX", 0),
     ARGUMENT_WORD("xx", "XX", 0),
+    {.name = "ifeq-value", .type = ARG_STRING, .token = "IFEQ", .since = "8.4.0"},
+    {.name = "ifne-value", .type = ARG_STRING, .token = "IFNE", .since = "8.4.0"},
+    {.name = "ifdeq-digest", .type = ARG_STRING, .token = "IFDEQ", .since = "8.4.0"},
+    {.name = "ifdne-digest", .type = ARG_STRING, .token = "IFDNE", .since = "8.4.0"},
+    ARGUMENTS_END,
+};
+
+static const struct argument delex_conditions[] = {
+    ARGUMENT_AFTER("IFEQ", "ifeq-value", ARG_STRING, 0),
+    ARGUMENT_AFTER("IFNE", "ifne-value", ARG_STRING, 0),
+    ARGUMENT_AFTER("IFDEQ", "ifdeq-digest", ARG_STRING, 0),
+    ARGUMENT_AFTER("IFDNE", "ifdne-digest", ARG_STRING, 0),
+    ARGUMENTS_END,
+};
+
+static const struct argument delex_arguments[] = {
+    ARGUMENT("key", ARG_KEY),
+    {.name = "condition", .type = ARG_ONEOF, .flags = ARG_OPTIONAL, .parts = delex_conditions},
+    ARGUMENTS_END,
+};
+
+static const struct argument msetex_lives[] = {
+    ARGUMENT_AFTER("EX", "seconds", ARG_INTEGER, 0),
+    ARGUMENT_AFTER("PX", "milliseconds", ARG_INTEGER, 0),
+    ARGUMENT_AFTER("EXAT", "unix-time-seconds", ARG_UNIX_TIME, 0),
+    ARGUMENT_AFTER("PXAT", "unix-time-milliseconds", ARG_UNIX_TIME, 0),
+    ARGUMENT_WORD("keepttl", "KEEPTTL", 0),
+    ARGUMENTS_END,
+};
+
+static const struct argument msetex_arguments[] = {
+    ARGUMENT("numkeys", ARG_INTEGER),
+    {.name = "data", .type = ARG_BLOCK, .flags = ARG_MULTIPLE, .parts = key_and_value},
+    {.name = "condition", .type = ARG_ONEOF, .flags = ARG_OPTIONAL, .parts = existence_conditions},
+    {.name = "expiration", .type = ARG_ONEOF, .flags = ARG_OPTIONAL, .parts = msetex_lives},
     ARGUMENTS_END,
 };
 
@@ -124,11 +165,9 @@ static const struct argument lcs_arguments[] = {
 };
 
 static const struct command_history set_history[] = {
-    {"2.6.12", "Options EX, PX, NX and XX."},
-    {"6.0.0", "Option KEEPTTL."},
-    {"6.2.0", "Options GET, EXAT and PXAT."},
-    {"7.0.0", "NX and GET may stand together."},
-    {NULL, NULL},
+    {"2.6.12", "Options EX, PX, NX and XX."},          {"6.0.0", "Option KEEPTTL."},
+    {"6.2.0", "Options GET, EXAT and PXAT."},          {"7.0.0", "NX and GET may stand together."},
+    {"8.4.0", "Options IFEQ, IFNE, IFDEQ and IFDNE."}, {NULL, NULL},
 };
 
 static const char *const mget_tips[] = {"request_policy:multi_shard", NULL};
@@ -178,6 +217,44 @@ const struct command string_commands[] = {
         .function = string_decrby,
         .key_specs = {KEY_AT(1, KEY_RW | KEY_ACCESS | KEY_UPDATE)},
         .arguments = decrement_arguments,
+    },
+    {
+        .name = "delex",
+        .summary = "Deletes a key if its value is, or is not, what is given.",
+        .complexity = "O(1); O(N) in the size of the value for IFDEQ and IFDNE",
+        .since = "8.4.0",
+        .group = GROUP_STRING,
+        .arity = -2,
+        .flags = CMD_WRITE | CMD_FAST,
+        .function = string_delex,
+        .key_specs = {KEY_AT(1, KEY_RW | KEY_DELETE | KEY_VARIABLE_FLAGS)},
+        .arguments = delex_arguments,
+        .needs_values = string_delex_needs_value,
+        .key_flags = string_delex_key_flags,
+    },
+    {
+        .name = "delifeq",
+        .summary = "Deletes a key if its value is the one given.",
+        .complexity = "O(1)",
+        .since = "9.0.0",
+        .group = GROUP_STRING,
+        .arity = 3,
+        .flags = CMD_WRITE | CMD_FAST,
+        .function = string_delifeq,
+        .key_specs = {KEY_AT(1, KEY_RW | KEY_ACCESS | KEY_DELETE)},
+        .arguments = key_and_value,
+    },
+    {
+        .name = "digest",
+        .summary = "Returns the XXH3 hash of the string at a key, in hexadecimal.",
+        .complexity = "O(N) in the size of the value",
+        .since = "8.4.0",
+        .group = GROUP_STRING,
+        .arity = 2,
+        .flags = FAST_READ,
+        .function = string_digest,
+        .key_specs = {KEY_AT(1, KEY_RO | KEY_ACCESS)},
+        .arguments = only_key,
     },
     {
         .name = "get",
@@ -320,6 +397,24 @@ const struct command string_commands[] = {
         .tips = mset_tips,
     },
     {
+        .name = "msetex",
+        .summary = "Sets several keys to strings with one time to live, in one step.",
+        .complexity = "O(N) in the number of keys",
+        .since = "8.4.0",
+        .group = GROUP_STRING,
+        .arity = -4,
+        .flags = CMD_WRITE | CMD_DENYOOM | CMD_MOVABLEKEYS | CMD_HEAD_ONLY,
+        .function = string_msetex,
+        .key_specs = {{.begin = KEY_BEGIN_INDEX,
+                       .begin_index = 1,
+                       .find = KEY_FIND_KEYNUM,
+                       .keynum_index = 0,
+                       .first_key = 1,
+                       .keynum_step = 2,
+                       .flags = KEY_OW | KEY_UPDATE}},
+        .arguments = msetex_arguments,
+    },
+    {
         .name = "msetnx",
         .summary = "Sets several keys to strings in one step if none of them exists.",
         .complexity = "O(N) in the number of keys",
@@ -358,7 +453,7 @@ const struct command string_commands[] = {
                        .begin_index = 1,
                        .step = 1,
                        .flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS,
-                       .notes = "RW and ACCESS only with the option GET"}},
+                       .notes = "RW and ACCESS only with GET and with comparisons"}},
         .arguments = set_arguments,
         .history = set_history,
         .needs_values = string_set_needs_value,

@@ -143,7 +143,7 @@ void exec_set_limits(struct exec *exec, struct exec_limits limits)
 {
     exec->limits = limits;
     exec->env.string_size_max = limits.string_size_max;
-    exec->env.hll_sparse_bytes_max = limits.hll_sparse_bytes_max;
+    exec->env.hll_sparse_max = limits.hll_sparse_max;
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         if (exec->shards[id].hot != NULL)
             hot_set_env(exec->shards[id].hot, &limits.types);
@@ -153,6 +153,7 @@ void exec_set_limits(struct exec *exec, struct exec_limits limits)
 void exec_refuse_writes(struct exec *exec, const char *error)
 {
     exec->refusal = error;
+    exec->env.refuses_writes = error != NULL;
 }
 
 void exec_set_active_expiry(struct exec *exec, bool is_on)

@@ -12,7 +12,7 @@
 struct exec_limits {
     uint64_t entry_size_max;  /* entry-max */
     uint64_t string_size_max; /* proto-max-bulk-len */
-    uint64_t hll_sparse_bytes_max;
+    uint64_t hll_sparse_max;
     uint64_t memory_max;    /* paging budget in bytes, all shards together */
     uint64_t backlog_max;   /* unflushed bytes of a shard at which its writes wait */
     bool reads_need_quorum; /* read-lease no: a lease is not enough, each read waits for a round */

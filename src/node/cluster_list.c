@@ -28,6 +28,22 @@ static struct bytes behind(struct bytes text, const uint8_t *at)
     return bytes_of(at + 1, text.size - (size_t)(at - text.data) - 1);
 }
 
+/* A colon inside needs brackets: whether "::1:6379" ends with a port could only be guessed. False:
+ * the host is none. */
+static bool take_brackets(struct bytes *host)
+{
+    bool is_bracketed = host->size > 2 && host->data[0] == '[' && host->data[host->size - 1] == ']';
+    if (is_bracketed)
+        *host = bytes_of(host->data + 1, host->size - 2);
+    for (size_t i = 0; i < host->size; i++) {
+        uint8_t byte = host->data[i];
+        if (byte <= ' ' || byte == 127 || byte == '[' || byte == ']' ||
+            (byte == ':' && !is_bracketed))
+            return false;
+    }
+    return true;
+}
+
 bool cluster_address_parse(struct bytes text, struct member *out)
 {
     out->peer_port = 0;
@@ -41,9 +57,7 @@ bool cluster_address_parse(struct bytes text, struct member *out)
     if (colon == NULL || !parse_port(behind(text, colon), &out->port))
         return false;
     struct bytes host = before(text, colon);
-    if (host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']')
-        host = bytes_of(host.data + 1, host.size - 2);
-    if (host.size == 0 || host.size > MEMBERS_HOST_MAX || memchr(host.data, 0, host.size) != NULL)
+    if (!take_brackets(&host) || host.size == 0 || host.size > MEMBERS_HOST_MAX)
         return false;
     memcpy(out->host, host.data, host.size);
     out->host[host.size] = 0;
@@ -79,7 +93,7 @@ static bool refuse(struct buf *error, struct bytes entry, const char *why)
 bool cluster_list_parse(const char *text, struct members *out, struct buf *error)
 {
     *out = (struct members){0};
-    for (const char *at = text; *at != 0;) {
+    for (const char *at = text; at != NULL && *text != 0;) {
         const char *end = strchrnul(at, ',');
         struct bytes entry = bytes_of((const uint8_t *)at, (size_t)(end - at));
         struct member member;
@@ -90,7 +104,7 @@ bool cluster_list_parse(const char *text, struct members *out, struct buf *error
         if (out->count == MEMBERS_MAX)
             return refuse(error, entry, "too many nodes, 9 at most");
         insert(out, &member);
-        at = *end == 0 ? end : end + 1;
+        at = *end == 0 ? NULL : end + 1; /* behind a comma something must stand */
     }
     return true;
 }

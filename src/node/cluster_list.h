@@ -4,7 +4,8 @@
  *   entry := number "=" host ":" port ["@" peer_port]
  *   host  := name | IPv4 | "[" IPv6 "]"
  *
- * A peer port that is not given is port + 10000. */
+ * A peer port that is not given is port + 10000. Blanks, control characters and empty entries are
+ * refused, and so is an IPv6 address without its brackets. */
 #pragma once
 
 #include "codec/members.h"

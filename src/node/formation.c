@@ -31,7 +31,8 @@ bool formation_decode(struct bytes bytes, struct formation *out)
     uint8_t founds = take_u8(&fields);
     out->founds = founds == 1;
     return !fields.is_short && version == VERSION && founds <= 1 && out->cluster_id != 0 &&
-           out->shards > 0 && fields.rest.size > 0 && members_decode(fields.rest, &out->members);
+           out->shards > 0 && fields.rest.size > 0 && members_decode(fields.rest, &out->members) &&
+           (!out->founds || members_have_voter(&out->members));
 }
 
 struct formation formation_for(const struct node *node, uint64_t store_id)

@@ -4,8 +4,9 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/number.h"
 
-enum { HEX_SIZE = 16 };
+enum { VERSION = 2, HEX_SIZE = 16 };
 
 #define HEADER_1   "quoin-id 1\n"
 #define HEADER     "quoin-id 2\n"
@@ -103,11 +104,22 @@ static bool parse(struct bytes text, struct identity *out)
            sum == hash_bytes(bytes_of(text.data, summed), 0);
 }
 
+/* A number above ours, whole: a first line that was cut short is damage. */
+static bool is_newer(struct bytes text)
+{
+    uint64_t version;
+    struct bytes any = HEADER_ANY;
+    const uint8_t *end = text.size == 0 ? NULL : memchr(text.data, '\n', text.size);
+    if (end == NULL || !bytes_start_with(text, any))
+        return false;
+    size_t size = (size_t)(end - text.data) - any.size;
+    return number_parse_u64(bytes_of(text.data + any.size, size), &version) && version > VERSION;
+}
+
 static enum identity_err judge(const char *path, struct bytes text, struct identity *out,
                                struct buf *error)
 {
-    if (bytes_start_with(text, HEADER_ANY) && !bytes_start_with(text, BYTES_LITERAL(HEADER)) &&
-        !bytes_start_with(text, BYTES_LITERAL(HEADER_1))) {
+    if (is_newer(text)) {
         buf_printf(error, "%s: written by a newer version of quoin", path);
         return IDENTITY_NEWER_FORMAT;
     }

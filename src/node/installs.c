@@ -278,7 +278,8 @@ static bool decode_open(struct bytes payload, struct taking *taking)
     taking->meta.applied_term = take_u64(&fields);
     taking->meta.stamp_us = take_u64(&fields);
     if (fields.is_short || version != VERSION || taking->meta.applied_index == 0 ||
-        taking->meta.applied_term == 0 || !members_decode(fields.rest, &members))
+        taking->meta.applied_term == 0 || !members_decode(fields.rest, &members) ||
+        !members_have_voter(&members)) /* the core would assert it (L11) */
         return false;
     buf_append(&taking->members, fields.rest);
     taking->meta.members = buf_bytes(&taking->members);

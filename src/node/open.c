@@ -54,7 +54,7 @@ static struct exec_limits limits_of(const struct node *node)
     return (struct exec_limits){
         .entry_size_max = node->config->entry_max,
         .string_size_max = node->config->proto_max_bulk_len,
-        .hll_sparse_bytes_max = node->config->hll_sparse_max_bytes,
+        .hll_sparse_max = node->config->hll_sparse_max_bytes,
         .memory_max = node_memory_budget(node),
         .reads_need_quorum = !node->config->read_lease,
         .backlog_max = backlog > BACKLOG_MIN ? backlog : BACKLOG_MIN,
@@ -362,7 +362,7 @@ static void open_table(struct node *node)
     command_table_add(node->table, stream_commands);
     command_table_add(node->table, bitmap_commands);
     command_table_add(node->table, geo_commands);
-    command_table_add(node->table, hll_commands);
+    command_table_add(node->table, hyperloglog_commands);
     command_table_add(node->table, generic_value_commands);
     command_table_add(node->table, hash_commands);
     command_table_add(node->table, generic_commands);
@@ -402,7 +402,7 @@ static bool open_server(struct node *node, struct buf *error)
     };
     node->server = server_new(&options);
     node_add_info(node);
-
+    node_add_operator(node);
     server_on_config(node->server, config_changed, node);
     const char *why;
     if (!node->options.has_sockets || server_listen(node->server, &why))
@@ -435,6 +435,7 @@ static bool open_all(struct node *node, struct buf *error)
     if (!open_wal(node, error) || !open_shards(node, error))
         return false;
     node->told = mem_zero(node->shard_count * sizeof(*node->told));
+    node->marks_wanted = mem_zero(node->shard_count * sizeof(*node->marks_wanted));
     node_open_installs(node);
     open_workers(node);
     open_table(node);
@@ -523,6 +524,7 @@ void node_close(struct node *node)
     wal_free(node->wal);
     mem_free(node->wal_dir);
     mem_free(node->told);
+    mem_free(node->marks_wanted);
     command_table_free(node->table);
     loop_free(node->loop);
     if (node->loop != NULL || node->wake.fd > 0)

@@ -57,18 +57,32 @@ static bool is_same_gate(struct exec_gate a, struct exec_gate b)
     return a.shard == b.shard && a.term == b.term && a.index == b.index;
 }
 
-static void add_mark(struct output *output, uint64_t begin, struct exec_gate gate)
+static struct output_mark *last_mark(const struct output *output)
 {
-    if (output->mark_count > 0) {
-        const struct output_mark *last = mark_at(output, output->mark_count - 1);
-        ASSERT(last->begin <= begin);
-        if (is_same_gate(last->gate, gate))
-            return;
-    }
+    return output->mark_count == 0 ? NULL : mark_at(output, output->mark_count - 1);
+}
+
+static void add_mark(struct output *output, struct output_mark mark)
+{
+    ASSERT(output->mark_count == 0 || last_mark(output)->begin <= mark.begin);
     if (output->mark_count == output->mark_capacity)
         grow_marks(output);
     output->mark_count++;
-    *mark_at(output, output->mark_count - 1) = (struct output_mark){.begin = begin, .gate = gate};
+    *last_mark(output) = mark;
+}
+
+static void add_marks(struct output *output, const struct exec_gate *gates, int gate_count)
+{
+    const struct output_mark *last = last_mark(output);
+    bool is_part = gate_count > 1;
+    if (gate_count == 0 && last != NULL && !last->is_free)
+        add_mark(output, (struct output_mark){.begin = output->finished, .is_free = true});
+    if (gate_count == 1 && last != NULL && !last->is_free && !last->is_part &&
+        is_same_gate(last->gate, gates[0]))
+        return;
+    for (int i = 0; i < gate_count; i++)
+        add_mark(output, (struct output_mark){
+                             .begin = output->finished, .gate = gates[i], .is_part = is_part});
 }
 
 /* Starts again at the front when everything has left. */
@@ -92,10 +106,9 @@ void output_finish(struct output *output, const struct exec_gate *gates, int gat
         rewind_when_empty(output);
         return;
     }
-    for (int i = 0; i < gate_count; i++)
-        add_mark(output, output->finished, gates[i]);
+    add_marks(output, gates, gate_count);
     if (output->mark_count > 0)
-        mark_at(output, output->mark_count - 1)->replies++;
+        last_mark(output)->replies++;
     output->finished = end;
 }
 
@@ -149,15 +162,39 @@ static void replace_replies(struct output *output, const char *error)
     output->finished += shift;
 }
 
-/* False: it cannot be settled now, the buffer must not move while a reply is being written. */
-static bool lose_front(struct output *output, bool was_replaced)
+/* What a reply with several gates is told at one of them that is not the last. */
+static void settle_part(struct output *output, bool is_lost)
 {
-    if (output->is_reply_open)
+    ASSERT(output->mark_count > 1 && mark_at(output, 0)->is_part);
+    mark_at(output, 1)->is_unknown |= mark_at(output, 0)->is_unknown || is_lost;
+    mark_at(output, 1)->is_half_opened |= mark_at(output, 0)->is_half_opened || !is_lost;
+}
+
+static enum exec_gate_state state_of(const struct output_mark *mark, const struct exec *exec)
+{
+    if (mark->is_free)
+        return EXEC_GATE_OPEN;
+    if (mark->is_unknown)
+        return EXEC_GATE_UNKNOWN;
+    enum exec_gate_state state = exec_gate_state(exec, mark->gate);
+    bool is_half = state == EXEC_GATE_REPLACED && mark->is_half_opened;
+    return is_half ? EXEC_GATE_UNKNOWN : state;
+}
+
+/* False: nothing of the first mark may leave yet. */
+static bool settle_first(struct output *output, const struct exec *exec)
+{
+    const struct output_mark *mark = mark_at(output, 0);
+    enum exec_gate_state state = state_of(mark, exec);
+    bool is_lost = state != EXEC_GATE_OPEN;
+    if (state == EXEC_GATE_CLOSED)
         return false;
-    if (mark_at(output, 0)->replies > 0)
-        replace_replies(output, was_replaced ? REPLACED : UNKNOWN);
-    else if (output->mark_count > 1)
-        mark_at(output, 1)->is_unknown = true; /* the same reply waits at that gate, too */
+    if (mark->replies == 0)
+        settle_part(output, is_lost);
+    else if (is_lost && output->is_reply_open)
+        return false; /* its writer remembers where it began */
+    else if (is_lost)
+        replace_replies(output, state == EXEC_GATE_REPLACED ? REPLACED : UNKNOWN);
     drop_mark(output);
     return true;
 }
@@ -165,17 +202,8 @@ static bool lose_front(struct output *output, bool was_replaced)
 bool output_open_gates(struct output *output, const struct exec *exec)
 {
     size_t before = output_sendable(output).size;
-    while (output->mark_count > 0) {
-        const struct output_mark *mark = mark_at(output, 0);
-        enum exec_gate_state state =
-            mark->is_unknown ? EXEC_GATE_UNKNOWN : exec_gate_state(exec, mark->gate);
-        if (state == EXEC_GATE_CLOSED)
-            break;
-        if (state == EXEC_GATE_OPEN)
-            drop_mark(output);
-        else if (!lose_front(output, state == EXEC_GATE_REPLACED))
-            break;
-    }
+    while (output->mark_count > 0 && settle_first(output, exec))
+        continue;
     return output_sendable(output).size > before;
 }
 

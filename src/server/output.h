@@ -6,9 +6,9 @@
  *                       first closed mark
  *
  * A mark {begin, gate} says that nothing from stream position `begin` on may leave before the gate
- * is open (L1). A reply with several gates has several marks with one begin; a reply without a gate
- * behind one with a gate has no mark, it waits because order is kept. A mark like the one before it
- * is not made: what stands behind that one waits already.
+ * is open (L1). A reply with several gates has several marks with one begin, and shares none of
+ * them with others: what becomes of it depends on all. Otherwise a mark like the one before it is
+ * not made, and a reply without a gate has a mark only to end the range of one that waits.
  *
  * One contiguous buffer; a reply is appended by the functions of codec/resp_reply.h and then
  * finished. What is not finished never leaves, and while it is under way the buffer does not move
@@ -28,8 +28,11 @@ enum {
 struct output_mark {
     uint64_t begin; /* stream position */
     struct exec_gate gate;
-    uint32_t replies; /* from here to the next mark */
-    bool is_unknown;  /* another gate of the same reply was lost */
+    uint32_t replies;    /* from here to the next mark */
+    bool is_free;        /* no gate: order alone holds it back */
+    bool is_part;        /* of a reply with several gates */
+    bool is_unknown;     /* another gate of the same reply was lost */
+    bool is_half_opened; /* another gate of the same reply was open */
 };
 
 /* Zero-initialised is ready; `pool` may be set then. */
@@ -63,8 +66,10 @@ struct bytes output_unfinished(const struct output *output);
 
 /* Removes marks whose gates are open from the front; true when more may leave than before. Replies
  * at a gate that never opens (its leadership was lost) become errors that say whether their effect
- * is known: TRYAGAIN, nothing happened; INDETERMINATE, it may have. What stands behind such a reply
- * without a gate of its own becomes the same error: it may be asked again. */
+ * is known: TRYAGAIN, nothing happened; INDETERMINATE, it may have, at one of its gates at least.
+ * Replies without a gate stay what they are: they depend on nothing that was lost, and what they
+ * say of the connection (MULTI, SELECT, HELLO) holds. While a reply is being written the buffer
+ * does not move, so those that were lost wait for its end. */
 bool output_open_gates(struct output *output, const struct exec *exec);
 
 static inline bool output_is_gated(const struct output *output)

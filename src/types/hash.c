@@ -623,11 +623,29 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
     return true;
 }
 
+/* When the first field dies; 0: none does. The heap is as it was filled. */
+static int64_t earliest_due(const struct hash *hash)
+{
+    int64_t earliest = 0;
+    struct hash_item item;
+    if (!is_packed(hash))
+        return due_heap_top_ms(&hash->table->heap);
+    for (uint64_t cursor = 0;
+         hash->value.form == FORM_PACK_DUE && hash_next(&hash->value, &cursor, &item);) {
+        if (item.expire_ms != 0 && (earliest == 0 || item.expire_ms < earliest))
+            earliest = item.expire_ms;
+    }
+    return earliest;
+}
+
+/* A head that tells a later time than the first field dies at, or none, would let it live. */
 static bool load_end(struct value **value, const struct type_env *env)
 {
     (void)env;
     struct hash *hash = hash_of(*value);
-    return loaded_count(hash) == hash->value.count;
+    int64_t earliest = earliest_due(hash);
+    bool is_known = earliest == 0 || (hash->due_ms != 0 && hash->due_ms <= earliest);
+    return is_known && loaded_count(hash) == hash->value.count;
 }
 
 /* ---- the rest of the contract ---- */

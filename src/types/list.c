@@ -13,6 +13,9 @@ enum {
     INLINE_HEAD = 2,
 };
 
+/* Half of all numbers: what a damaged row says leaves room for as many pushes as there ever are. */
+#define ORDER_MAX (INT64_MAX / 2)
+
 struct list_value {
     struct value value;
     union {
@@ -461,6 +464,8 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
     if (element.size != 8 || nodes->count == (*value)->count)
         return false;
     int64_t order = (int64_t)(get_be64(element.data) ^ (UINT64_C(1) << 63));
+    if (order < -ORDER_MAX || order > ORDER_MAX)
+        return false;
     if (nodes->last != NULL && order <= list_node_order(nodes->last, nodes->last->count - 1))
         return false;
     list_nodes_append(nodes, row_value, order, env);

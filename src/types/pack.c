@@ -1,17 +1,13 @@
-/* The bytes go to disk inside K rows, so this format never changes:
+/* The bytes go to disk inside K rows and rows of streams, so this format never changes; its grammar
+ * is in store/FORMAT.md:
  *
  *   bytes := entry*
  *   entry := head data back
- *   head  := 0x00..0x7f                  the integer 0..127
- *          | 0x80..0xbf                  string of (head & 0x3f) bytes
- *          | 0xc0..0xcf size:u8          string of (head & 0x0f) << 8 | size bytes
- *          | 0xd0 size:le32              string
- *          | 0xd1 | 0xd2 | 0xd3 | 0xd4 | 0xd8     integer in that many (head & 0x0f) bytes, le,
- * signed | 0xe0..0xef low:u8           the integer 128 + ((head & 0x0f) << 8 | low) back  := size
- * of head and data, seven bits a byte, the lowest last; 0x80 in all but the first
+ *   head  := integer 0..127 | string of up to 63 | of up to 4095 bytes | of any size
+ *          | integer in 1, 2, 3, 4 or 8 bytes | integer 128..4223
+ *   back  := size of head and data, for the way back
  *
- * The shortest form is the only one. Example: "a", "5", "-1" are
- *   81 61 02   05 01   d1 ff 02                                                                */
+ * The shortest form is the only one. */
 #include "types/pack.h"
 
 #include "base/endian.h"

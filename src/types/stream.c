@@ -49,6 +49,7 @@ void stream_free(struct value *value)
         pack_free(node->pack);
     id_map_fini(&stream->nodes);
     stream_groups_free(stream);
+    production_free(stream->production);
     mem_free(stream);
 }
 
@@ -407,14 +408,23 @@ static bool goes(const struct stream *stream, const struct stream_entry *entry,
     return stream->value.count > trim->max_count;
 }
 
-static uint64_t trim_whole(struct edit *edit, struct stream_node *node)
+/* The rows of an entry that is trimmed away; max_deleted_id is not for those at the beginning. */
+static void forget(struct edit *edit, struct stream_id id, const struct stream_trim *trim)
+{
+    stream_delete_entry(edit, id);
+    if (trim->references == STREAM_DROP_REFERENCES)
+        (void)stream_drop_references(edit, id);
+}
+
+static uint64_t trim_whole(struct edit *edit, struct stream_node *node,
+                           const struct stream_trim *trim)
 {
     struct stream *stream = stream_of(edit->value);
     struct stream_entry entry;
     uint64_t count = node->count;
     for (pack_position at = first_entry(node); at != PACK_END;) {
         at = read_entry(node, at, &entry);
-        stream_delete_entry(edit, entry.id);
+        forget(edit, entry.id, trim);
     }
     stream->value.count -= node->count;
     drop_node(stream, node);
@@ -432,9 +442,74 @@ static uint64_t trim_part(struct edit *edit, struct stream_node *node,
         (void)read_entry(node, at, &entry);
         if (!goes(stream, &entry, trim))
             return count;
-        stream_delete_entry(edit, entry.id);
+        forget(edit, entry.id, trim);
         drop_entry(stream, node, at); /* never the last: then the node would go whole */
     }
+}
+
+/* A trim that leaves what is not acknowledged looks at all entries in order. */
+struct acked_trim {
+    const struct stream_trim *trim;
+    uint64_t seen, removed;
+    bool has_kept, is_over;
+};
+
+/* What goes behind an entry that stays leaves a hole, which counting what groups have read must
+ * know of. */
+static void drop_acked(struct edit *edit, struct stream_node *node, pack_position at,
+                       struct stream_id id, struct acked_trim *acked)
+{
+    struct stream *stream = stream_of(edit->value);
+    drop_entry(stream, node, at);
+    stream_delete_entry(edit, id);
+    if (acked->has_kept)
+        note_deleted(stream, id);
+    acked->removed++;
+}
+
+static void trim_acked_node(struct edit *edit, struct stream_node *node, struct acked_trim *acked)
+{
+    struct stream *stream = stream_of(edit->value);
+    pack_position at = first_entry(node);
+    for (uint32_t left = node->count; left > 0; left--) {
+        struct stream_entry entry;
+        pack_position after = read_entry(node, at, &entry);
+        if (!goes(stream, &entry, acked->trim)) {
+            acked->is_over = true;
+            return;
+        }
+        if (stream_is_acked(edit->value, entry.id)) {
+            bool is_last = node->count == 1; /* then the node goes, too */
+            drop_acked(edit, node, at, entry.id, acked);
+            if (is_last)
+                return;
+            at = pack_here(node->pack, at);
+        } else {
+            acked->has_kept = true;
+            at = after;
+        }
+    }
+}
+
+static uint64_t trim_acked(struct edit *edit, const struct stream_trim *trim)
+{
+    struct stream *stream = stream_of(edit->value);
+    struct acked_trim acked = {.trim = trim};
+    struct stream_id from = {0};
+    while (!acked.is_over) {
+        struct stream_node *node = id_map_at(&stream->nodes, id_map_seek(&stream->nodes, from));
+        if (node == NULL || (trim->is_approximate && !goes_whole(stream, node, trim)))
+            break;
+        acked.seen += node->count;
+        if (trim->is_approximate && trim->limit > 0 && acked.seen > trim->limit)
+            break;
+        from = node->first;
+        bool is_last = !stream_id_increment(&from);
+        trim_acked_node(edit, node, &acked);
+        if (is_last)
+            break;
+    }
+    return acked.removed;
 }
 
 uint64_t stream_trim(struct edit *edit, const struct stream_trim *trim)
@@ -443,6 +518,8 @@ uint64_t stream_trim(struct edit *edit, const struct stream_trim *trim)
     uint64_t removed = 0;
     if (!trim->by_id && stream->value.count <= trim->max_count)
         return 0;
+    if (trim->references == STREAM_ONLY_ACKED)
+        return trim_acked(edit, trim);
     for (;;) {
         struct stream_node *node = id_map_at(&stream->nodes, id_map_first(&stream->nodes));
         if (node == NULL)
@@ -453,7 +530,7 @@ uint64_t stream_trim(struct edit *edit, const struct stream_trim *trim)
             return removed;
         if (!goes_whole(stream, node, trim))
             return trim->is_approximate ? removed : removed + trim_part(edit, node, trim);
-        removed += trim_whole(edit, node);
+        removed += trim_whole(edit, node, trim);
     }
 }
 

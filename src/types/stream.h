@@ -11,7 +11,8 @@
  *     E 0x02 group:be32 consumer:be32         -> seen:le64 active:le64 name
  *     E 0x03 group:be32 ms:be64 seq:be64      -> consumer:le32 delivered:le64 times:le64   pending
  *     head := last:id added:le64 max_deleted:id first_unused:le32 groups:le32 consumers:le32
- *             pending:le64                                  id := ms:le64 seq:le64 */
+ *             pending:le64 [production]                     id := ms:le64 seq:le64
+ * and those of producers and their messages, see stream_production.h. */
 #pragma once
 
 #include "types/id_map.h"
@@ -63,12 +64,21 @@ void stream_append(struct edit *edit, struct stream_id id, const struct bytes *p
 bool stream_has(const struct value *value, struct stream_id id);
 bool stream_remove(struct edit *edit, struct stream_id id); /* false: it was not there */
 
+/* What becomes of entries that groups still refer to. A group refers to what is pending in it, and
+ * to what it has not been given yet. */
+enum stream_references {
+    STREAM_KEEP_REFERENCES, /* they go, and stay pending */
+    STREAM_DROP_REFERENCES, /* they go, and are pending no more */
+    STREAM_ONLY_ACKED,      /* they stay */
+};
+
 struct stream_trim {
-    bool by_id;          /* entries below min_id go; else all but the newest max_count */
-    bool is_approximate; /* whole nodes only */
+    bool by_id;          /* entries below min_id go; else the oldest, until max_count are left */
+    bool is_approximate; /* only from nodes that are beyond the threshold as a whole */
+    enum stream_references references;
     uint64_t max_count;
     struct stream_id min_id;
-    uint64_t limit; /* entries that go at most, when approximate; 0: none */
+    uint64_t limit; /* entries that are looked at at most, when approximate; 0: none */
 };
 uint64_t stream_trim(struct edit *edit, const struct stream_trim *trim); /* how many went */
 
@@ -146,3 +156,44 @@ void stream_pending_put(struct edit *edit, struct stream_group *group,
                         struct stream_consumer *consumer, struct stream_id id, int64_t delivered_ms,
                         uint64_t times);
 bool stream_pending_remove(struct edit *edit, struct stream_group *group, struct stream_id id);
+
+/* Whether every group was given the entry and acknowledged it; true without groups. */
+bool stream_is_acked(const struct value *value, struct stream_id id);
+
+/* It is pending in no group any more. How many it was pending in. */
+uint32_t stream_drop_references(struct edit *edit, struct stream_id id);
+
+/* ---- idempotent production: see stream_production.h ---- */
+
+enum {
+    STREAM_IDMP_DURATION_DEFAULT = 100, /* seconds */
+    STREAM_IDMP_DURATION_MAX = 86400,
+    STREAM_IDMP_SIZE_DEFAULT = 100, /* messages of one producer */
+    STREAM_IDMP_SIZE_MAX = 10000,
+    STREAM_MESSAGE_DIGEST = 16,
+};
+
+struct stream_production_info {
+    uint32_t duration_s, size_max;
+    uint64_t producers, messages; /* that are remembered now; not known in a HEAD */
+    uint64_t added, duplicates;   /* ever */
+};
+
+struct stream_production_info stream_production_info(const struct value *value, int64_t now_ms);
+
+/* The entry that a producer's message of this name became; false when it is not remembered. */
+bool stream_production_find(const struct edit *edit, struct bytes producer, struct bytes name,
+                            int64_t now_ms, struct stream_id *id);
+
+/* Remembers one that stream_production_find does not know; neither name is empty. Forgets what is
+ * too old, and the oldest of the producer when there are too many. */
+void stream_production_add(struct edit *edit, struct bytes producer, struct bytes name,
+                           struct stream_id id, int64_t now_ms);
+void stream_production_repeated(struct edit *edit); /* counts a duplicate */
+
+/* New settings; forgets all messages. False: they are the same, nothing was done. */
+bool stream_production_configure(struct edit *edit, uint32_t duration_s, uint32_t size_max);
+
+/* A name made of a message's content, the same whatever the order of its pairs. */
+void stream_production_digest(const struct bytes *pairs, uint32_t pair_count,
+                              uint8_t digest[STREAM_MESSAGE_DIGEST]);

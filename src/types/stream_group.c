@@ -295,6 +295,26 @@ bool stream_pending_remove(struct edit *edit, struct stream_group *group, struct
     return true;
 }
 
+bool stream_is_acked(const struct value *value, struct stream_id id)
+{
+    const struct stream *stream = stream_of(value);
+    for (uint32_t i = 0; i < stream->group_count; i++) {
+        const struct stream_group *group = stream->groups[i];
+        if (stream_id_compare(group->last_id, id) < 0 || stream_pending_find(group, id) != NULL)
+            return false;
+    }
+    return true;
+}
+
+uint32_t stream_drop_references(struct edit *edit, struct stream_id id)
+{
+    const struct stream *stream = stream_of(edit->value);
+    uint32_t dropped = 0;
+    for (uint32_t i = 0; i < stream->group_count; i++)
+        dropped += stream_pending_remove(edit, stream->groups[i], id);
+    return dropped;
+}
+
 /* ---- counts ---- */
 
 uint32_t stream_count_consumers(const struct stream *stream)

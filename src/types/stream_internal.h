@@ -2,6 +2,7 @@
 #pragma once
 
 #include "types/stream.h"
+#include "types/stream_production.h"
 
 enum { STREAM_FORM_WHOLE = 1 };
 
@@ -32,10 +33,11 @@ struct stream {
     struct id_map nodes;
     struct stream_group **groups; /* by name */
     uint32_t group_count, group_capacity;
-    uint32_t first_unused; /* number of a group or consumer that comes */
-    size_t nodes_memory;   /* of packs */
-    size_t groups_memory;  /* of groups and consumers without their maps */
-    size_t maps_memory;    /* of the maps of groups and consumers */
+    uint32_t first_unused;         /* number of a group, consumer or producer that comes */
+    size_t nodes_memory;           /* of packs */
+    size_t groups_memory;          /* of groups and consumers without their maps */
+    size_t maps_memory;            /* of the maps of groups and consumers */
+    struct production *production; /* NULL: no producer ever, no setting */
 
     /* While loading, and in a HEAD: what the head says there is. */
     uint32_t expected_groups, expected_consumers;

@@ -218,6 +218,7 @@ static void emit(const struct value *value, struct buf *rows)
     emit_entries(value, rows);
     for (uint32_t i = 0; i < stream_of(value)->group_count; i++)
         emit_group(value, stream_of(value)->groups[i], rows);
+    production_emit(value, rows);
 }
 
 /* ---- K row ---- */
@@ -254,6 +255,8 @@ static void encode_head(const struct value *value, struct buf *out)
     put_le32(at + 44, is_head ? stream->expected_groups : stream->group_count);
     put_le32(at + 48, is_head ? stream->expected_consumers : stream_count_consumers(stream));
     put_le64(at + 52, is_head ? stream->expected_pending : stream_count_pending(stream));
+    if (stream->production != NULL)
+        production_encode_head(stream->production, is_head, out);
 }
 
 static struct value *create_head(void)
@@ -266,7 +269,7 @@ static struct value *create_head(void)
 static bool decode_head(struct value *value, struct bytes bytes)
 {
     struct stream *stream = stream_of(value);
-    if (bytes.size != HEAD_SIZE)
+    if (bytes.size != HEAD_SIZE && bytes.size != HEAD_SIZE + PRODUCTION_HEAD_SIZE)
         return false;
     stream->last_id = get_id(bytes.data);
     stream->entries_added = get_le64(bytes.data + 16);
@@ -275,7 +278,10 @@ static bool decode_head(struct value *value, struct bytes bytes)
     stream->expected_groups = get_le32(bytes.data + 44);
     stream->expected_consumers = get_le32(bytes.data + 48);
     stream->expected_pending = get_le64(bytes.data + 52);
-    return true;
+    if (bytes.size == HEAD_SIZE)
+        return true;
+    stream->production = production_decode_head(bytes.data + HEAD_SIZE);
+    return stream->production != NULL;
 }
 
 /* ---- loading ---- */
@@ -318,7 +324,8 @@ static bool load_group(struct stream *stream, struct bytes element, struct bytes
     if (element.size != GROUP_KEY || row_value.size < GROUP_HEAD)
         return false;
     struct bytes name = bytes_of(row_value.data + GROUP_HEAD, row_value.size - GROUP_HEAD);
-    if (stream_group_find(&stream->value, name) != NULL)
+    if (stream_group_find(&stream->value, name) != NULL ||
+        get_be32(element.data + 1) >= stream->first_unused)
         return false;
     struct stream_group *group = stream_group_insert(stream, get_be32(element.data + 1), name);
     group->last_id = get_id(row_value.data);
@@ -332,7 +339,8 @@ static bool load_consumer(struct stream *stream, struct bytes element, struct by
         return false;
     struct stream_group *group = stream_group_of(stream, get_be32(element.data + 1));
     struct bytes name = bytes_of(row_value.data + CONSUMER_HEAD, row_value.size - CONSUMER_HEAD);
-    if (group == NULL || stream_consumer_find(group, name) != NULL)
+    if (group == NULL || stream_consumer_find(group, name) != NULL ||
+        get_be32(element.data + 5) >= stream->first_unused)
         return false;
     struct stream_consumer *consumer =
         stream_consumer_insert(stream, group, get_be32(element.data + 5), name);
@@ -354,7 +362,7 @@ static bool load_pending(struct stream *stream, struct bytes element, struct byt
                                  get_le64(row_value.data + 12));
 }
 
-/* Rows come by prefix: entries, groups, consumers, pending. */
+/* Rows come by prefix: entries, groups, consumers, pending, producers, their messages. */
 static bool load_row(struct value **value, struct bytes element, struct bytes row_value,
                      const struct type_env *env)
 {
@@ -368,6 +376,11 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         return load_consumer(stream, element, row_value);
     case STREAM_ROW_PENDING:
         return load_pending(stream, element, row_value);
+    case PRODUCTION_ROW_PRODUCER:
+        return production_load_producer(stream->production, element, row_value,
+                                        stream->first_unused);
+    case PRODUCTION_ROW_MESSAGE:
+        return production_load_message(stream->production, element, row_value, env);
     default:
         return false;
     }
@@ -379,7 +392,8 @@ static bool load_end(struct value **value, const struct type_env *env)
     const struct stream *stream = stream_of(*value);
     return stream->loaded == (*value)->count && stream->group_count == stream->expected_groups &&
            stream_count_consumers(stream) == stream->expected_consumers &&
-           stream_count_pending(stream) == stream->expected_pending;
+           stream_count_pending(stream) == stream->expected_pending &&
+           production_load_end(stream->production);
 }
 
 /* ---- the rest of the contract ---- */
@@ -388,7 +402,7 @@ static size_t memory(const struct value *value)
 {
     const struct stream *stream = stream_of(value);
     return mem_size(stream) + stream->nodes.memory + stream->nodes_memory + stream->groups_memory +
-           stream->maps_memory;
+           stream->maps_memory + production_memory(stream->production);
 }
 
 static const char *encoding(const struct value *value)
@@ -439,6 +453,7 @@ static struct value *copy(const struct value *value)
     twin->max_deleted_id = stream->max_deleted_id;
     twin->entries_added = stream->entries_added;
     twin->first_unused = stream->first_unused;
+    twin->production = production_copy(stream->production);
     copy_nodes(stream, twin);
     for (uint32_t i = 0; i < stream->group_count; i++)
         copy_group(stream->groups[i], twin);
@@ -456,6 +471,7 @@ static uint64_t digest_group(const struct stream_group *group, uint64_t hash)
     for (uint32_t i = 0; i < group->consumer_count; i++) {
         const struct stream_consumer *consumer = group->consumers[i];
         hash = hash_bytes(buf_bytes(&consumer->name), hash ^ (uint64_t)consumer->seen_ms);
+        hash = hash_bytes(bytes_of(&consumer->active_ms, sizeof(consumer->active_ms)), hash);
         struct id_cursor cursor = id_map_first(&consumer->pending);
         for (const struct stream_id *id; (id = id_map_at(&consumer->pending, cursor)) != NULL;
              id_map_next(&consumer->pending, &cursor)) {
@@ -483,14 +499,16 @@ static uint64_t digest(const struct value *value)
     }
     for (uint32_t i = 0; i < stream->group_count; i++)
         hash = digest_group(stream->groups[i], hash);
-    return hash;
+    return hash ^ production_digest(stream->production);
 }
 
-static void check_group(const struct stream_group *group)
+static void check_group(const struct stream_group *group, uint32_t first_unused)
 {
     uint64_t pending = 0;
     id_map_check(&group->pending);
+    ASSERT(group->number < first_unused);
     for (uint32_t i = 0; i < group->consumer_count; i++) {
+        ASSERT(group->consumers[i]->number < first_unused);
         id_map_check(&group->consumers[i]->pending);
         pending += group->consumers[i]->pending.count;
     }
@@ -515,7 +533,8 @@ static void check(const struct value *value)
     ASSERT(stream_id_compare(last, stream->last_id) <= 0);
     id_map_check(&stream->nodes);
     for (uint32_t i = 0; i < stream->group_count; i++)
-        check_group(stream->groups[i]);
+        check_group(stream->groups[i], stream->first_unused);
+    production_check(stream->production);
 }
 
 const struct type stream_type = {

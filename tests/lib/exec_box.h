@@ -133,7 +133,7 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     assert_true(log_init(&box->log, LOG_LEVEL_NOTHING, NULL));
     box->limits = (struct exec_limits){.entry_size_max = 1 << 24,
                                        .string_size_max = 1 << 24,
-                                       .hll_sparse_bytes_max = 3000,
+                                       .hll_sparse_max = 3000,
                                        .memory_max = 1 << 30,
                                        .backlog_max = 1 << 28,
                                        .types = type_env_default(0)};
@@ -146,7 +146,7 @@ BOX_UNUSED static void box_init(struct exec_box *box, uint32_t shards)
     command_table_add(box->table, stream_commands);
     command_table_add(box->table, bitmap_commands);
     command_table_add(box->table, geo_commands);
-    command_table_add(box->table, hll_commands);
+    command_table_add(box->table, hyperloglog_commands);
     command_table_add(box->table, generic_value_commands);
     command_table_add(box->table, hash_commands);
     command_table_add(box->table, generic_commands);

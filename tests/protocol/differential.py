@@ -15,7 +15,7 @@ which each case draws a few, so that they meet often on the same keys.
 Where Quoin follows a release after Debian's 7.0 the difference is listed in KNOWN, each with a
 golden case that proves it exists; a difference that no longer exists fails too.
 
-test-timeout: 300
+test-timeout: 600
 """
 
 import argparse
@@ -467,7 +467,7 @@ def replay_line(options, case):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--commands", type=int, default=50000)
+    parser.add_argument("--commands", type=int, default=200000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="this case only")
     parser.add_argument("--family", action="append", default=[],

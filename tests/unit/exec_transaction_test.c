@@ -232,6 +232,25 @@ static void refused_writes_leave_reads_and_read_only_transactions(void **state)
     fixture_free(f);
 }
 
+/* PFCOUNT keeps its count in the value, where nobody but a later PFCOUNT looks. */
+static void refused_writes_leave_counts_that_are_not_kept(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(1);
+    static const char OLD[] = "*1\r\n:128\r\n", KEPT[] = "*1\r\n:0\r\n"; /* byte 15 of the value */
+    call(f, &f->a, "PFADD k a b c");
+    exec_refuse_writes(f->box.exec, "MISCONF no");
+    assert_string_equal(call(f, &f->a, "PFCOUNT k"), ":3\r\n");
+    assert_string_equal(call(f, &f->a, "BITFIELD_RO k GET u8 #15"), OLD);
+    exec_refuse_writes(f->box.exec, NULL);
+    assert_string_equal(call(f, &f->a, "PFCOUNT k"), ":3\r\n");
+    assert_string_equal(call(f, &f->a, "BITFIELD_RO k GET u8 #15"), KEPT);
+    box_restart(&f->box);
+    box_serve(&f->box);
+    assert_string_equal(call(f, &f->a, "BITFIELD_RO k GET u8 #15"), KEPT);
+    fixture_free(f);
+}
+
 static void keys_of_two_shards_in_one_request_are_refused(void **state)
 {
     (void)state;
@@ -306,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_watched_key_that_expires_ends_the_transaction),
         cmocka_unit_test(a_nil_exec_waits_for_what_it_saw),
         cmocka_unit_test(refused_writes_leave_reads_and_read_only_transactions),
+        cmocka_unit_test(refused_writes_leave_counts_that_are_not_kept),
         cmocka_unit_test(keys_of_two_shards_in_one_request_are_refused),
         cmocka_unit_test(what_a_suspended_command_holds_is_not_paged_out),
     };

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "base/prng.h"
 #include "fake_exec.h"
 #include "server/output.h"
@@ -270,6 +272,230 @@ static void a_buffer_that_is_never_empty_does_not_grow_for_ever(void **state)
     output_free(&output);
 }
 
+/* ---- gates that were lost ---- */
+
+#define TRYAGAIN                                                                                   \
+    "-TRYAGAIN The leader was replaced before this was committed; nothing was changed\r\n"
+#define INDETERMINATE                                                                              \
+    "-INDETERMINATE The leader was lost; whether this took effect is not known\r\n"
+
+static void only_replies_at_a_lost_gate_become_errors_and_order_is_kept(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "+one\r\n");
+    finish_at(&output, 0, 1);
+    append(&output, "+two\r\n");
+    finish_at(&output, 1, 5);
+    append(&output, "$3\r\ntwo\r\n");
+    finish_at(&output, 1, 5);
+    append(&output, "+three\r\n");
+    finish_at(&output, 2, 7);
+    append(&output, "+four\r\n");
+    finish_at(&output, 3, 9);
+    exec->lost[1] = EXEC_GATE_REPLACED;
+    exec->lost[2] = EXEC_GATE_UNKNOWN;
+    assert_false(output_open_gates(&output, exec)); /* the first one may still be committed */
+    expect_sendable(&output, "");
+    exec->committed[0] = 1;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "+one\r\n" TRYAGAIN TRYAGAIN INDETERMINATE);
+    exec->committed[3] = 9;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "+one\r\n" TRYAGAIN TRYAGAIN INDETERMINATE "+four\r\n");
+    assert_false(output_is_gated(&output));
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+/* Otherwise a client would believe that MULTI or SELECT was refused, and go on in a state that it
+ * does not know of. */
+static void a_reply_without_a_gate_survives_the_loss_of_those_around_it(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "+set\r\n");
+    finish_at(&output, 1, 5);
+    append(&output, "+multi\r\n");
+    output_finish(&output, NULL, 0);
+    append(&output, "+queued\r\n");
+    output_finish(&output, NULL, 0);
+    append(&output, "*1\r\n+exec\r\n");
+    finish_at(&output, 1, 5);
+    assert_int_equal(output.mark_count, 3); /* the two without a gate share theirs */
+    exec->lost[1] = EXEC_GATE_REPLACED;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, TRYAGAIN "+multi\r\n+queued\r\n" TRYAGAIN);
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static const struct exec_gate BOTH[] = {{0, 1, 3}, {1, 1, 2}};
+
+/* A write of all shards, of which one was lost: neither "done" nor "nothing was changed" is true.
+ */
+static void a_reply_of_which_one_gate_opens_and_one_is_replaced_is_indeterminate(void **state)
+{
+    (void)state;
+    for (uint32_t lost = 0; lost < 2; lost++) {
+        struct exec *exec = fake_exec_new();
+        struct output output = {0};
+        append(&output, "+flushed\r\n");
+        output_finish(&output, BOTH, 2);
+        append(&output, "+after\r\n");
+        finish_at(&output, 1 - lost, 2);
+        exec->lost[lost] = EXEC_GATE_REPLACED;
+        exec->committed[1 - lost] = 3;
+        assert_true(output_open_gates(&output, exec));
+        expect_sendable(&output, INDETERMINATE "+after\r\n");
+        output_free(&output);
+        fake_exec_free(exec);
+    }
+}
+
+static void a_lost_gate_of_several_does_not_hide_behind_the_reply_in_front(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "+set\r\n");
+    output_finish(&output, BOTH, 1);
+    append(&output, "+flushed\r\n"); /* the same entry of the first shard, and one of another */
+    output_finish(&output, BOTH, 2);
+    append(&output, "+after\r\n"); /* and that one alone */
+    output_finish(&output, BOTH + 1, 1);
+    exec->lost[0] = EXEC_GATE_REPLACED;
+    (void)output_open_gates(&output, exec);
+    exec->committed[1] = 2;
+    (void)output_open_gates(&output, exec);
+    expect_sendable(&output, TRYAGAIN INDETERMINATE "+after\r\n");
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static void a_reply_with_a_lost_gate_does_not_wait_for_its_others(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "+flushed\r\n");
+    output_finish(&output, BOTH, 2);
+    exec->lost[0] = EXEC_GATE_UNKNOWN;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, INDETERMINATE);
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+/* Its writer remembers where it began, so what is in front may leave, but not change its size. */
+static void while_a_reply_is_written_those_that_were_lost_wait_for_its_end(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    append(&output, "+one\r\n");
+    finish_at(&output, 0, 1);
+    append(&output, "+two\r\n");
+    finish_at(&output, 1, 1);
+    struct buf *out = output_begin(&output);
+    size_t begin = out->size;
+    append(&output, "half an answ");
+    exec->committed[0] = 1;
+    exec->lost[1] = EXEC_GATE_REPLACED;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "+one\r\n");
+    assert_false(output_open_gates(&output, exec));
+    out->size = begin;
+    append(&output, "+three\r\n");
+    output_finish(&output, NULL, 0);
+    expect_sendable(&output, "+one\r\n");
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "+one\r\n" TRYAGAIN "+three\r\n");
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static void a_lost_reply_is_replaced_behind_what_has_left_already(void **state)
+{
+    (void)state;
+    struct exec *exec = fake_exec_new();
+    struct output output = {0};
+    char big[3 * OUTPUT_STEP];
+    memset(big, 'x', sizeof(big) - 1);
+    big[sizeof(big) - 1] = 0;
+    append(&output, big);
+    output_finish(&output, NULL, 0);
+    append(&output, "%1\r\n+a\r\n_\r\n"); /* a map of RESP3 */
+    finish_at(&output, 1, 1);
+    append(&output, "+b\r\n");
+    finish_at(&output, 2, 1);
+    output_sent(&output, 2 * OUTPUT_STEP);
+    append(&output, "+c\r\n"); /* moves what is left to the front */
+    finish_at(&output, 3, 1);
+    exec->lost[1] = EXEC_GATE_UNKNOWN;
+    exec->lost[3] = EXEC_GATE_REPLACED;
+    assert_true(output_open_gates(&output, exec));
+    output_sent(&output, OUTPUT_STEP - 1);
+    expect_sendable(&output, INDETERMINATE);
+    output_sent(&output, strlen(INDETERMINATE));
+    exec->committed[2] = 1;
+    assert_true(output_open_gates(&output, exec));
+    expect_sendable(&output, "+b\r\n" TRYAGAIN);
+    output_sent(&output, output_sendable(&output).size);
+    assert_int_equal(output_unsent(&output), 0);
+    output_free(&output);
+    fake_exec_free(exec);
+}
+
+static const char *fate_of(const struct exec_gate *gates, int count, const struct exec *exec)
+{
+    bool is_lost = false, is_unknown = count > 1;
+    for (int i = 0; i < count; i++) {
+        enum exec_gate_state gate = exec_gate_state(exec, gates[i]);
+        is_lost |= gate != EXEC_GATE_OPEN;
+        is_unknown |= gate == EXEC_GATE_UNKNOWN;
+    }
+    return !is_lost ? NULL : is_unknown ? INDETERMINATE : TRYAGAIN;
+}
+
+/* Pipelines drawn at random, of which some shards are lost: each reply becomes what its own gates
+ * say, whatever stands around it. */
+static void each_reply_of_a_pipeline_becomes_what_its_own_gates_say(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct prng prng = prng_init(seed);
+        struct exec *exec = fake_exec_new();
+        struct output output = {0};
+        struct buf expected = {0};
+        for (uint32_t shard = 0; shard < FAKE_SHARDS; shard++) {
+            exec->lost[shard] = prng_chance(&prng, 500000) ? EXEC_GATE_REPLACED : EXEC_GATE_UNKNOWN;
+            exec->committed[shard] = prng_between(&prng, 0, 4);
+        }
+        for (uint64_t i = prng_between(&prng, 1, 40); i > 0; i--) {
+            struct exec_gate gates[3];
+            char text[32];
+            int count = (int)prng_below(&prng, 4);
+            uint32_t first = (uint32_t)prng_below(&prng, 2);
+            for (int g = 0; g < count; g++)
+                gates[g] = (struct exec_gate){first + (uint32_t)g, 1, prng_between(&prng, 1, 5)};
+            (void)snprintf(text, sizeof(text), ":%llu\r\n", (unsigned long long)(i * i * i));
+            append(&output, text);
+            output_finish(&output, gates, count);
+            const char *fate = fate_of(gates, count, exec);
+            buf_append_string(&expected, fate != NULL ? fate : text);
+        }
+        (void)output_open_gates(&output, exec);
+        assert_true(bytes_equal(output_sendable(&output), buf_bytes(&expected)));
+        assert_false(output_is_gated(&output));
+        buf_free(&expected);
+        output_free(&output);
+        fake_exec_free(exec);
+    }
+}
+
 /* ---- the model: a list of replies, each with its gates, and how much of all of it has left ----
  */
 
@@ -400,6 +626,14 @@ int main(void)
         cmocka_unit_test(outputs_share_the_buffers_of_a_pool),
         cmocka_unit_test(a_pool_keeps_so_many_buffers_and_no_more),
         cmocka_unit_test(a_buffer_that_is_never_empty_does_not_grow_for_ever),
+        cmocka_unit_test(only_replies_at_a_lost_gate_become_errors_and_order_is_kept),
+        cmocka_unit_test(a_reply_without_a_gate_survives_the_loss_of_those_around_it),
+        cmocka_unit_test(a_reply_of_which_one_gate_opens_and_one_is_replaced_is_indeterminate),
+        cmocka_unit_test(a_lost_gate_of_several_does_not_hide_behind_the_reply_in_front),
+        cmocka_unit_test(a_reply_with_a_lost_gate_does_not_wait_for_its_others),
+        cmocka_unit_test(while_a_reply_is_written_those_that_were_lost_wait_for_its_end),
+        cmocka_unit_test(a_lost_reply_is_replaced_behind_what_has_left_already),
+        cmocka_unit_test(each_reply_of_a_pipeline_becomes_what_its_own_gates_say),
         cmocka_unit_test(what_leaves_is_what_the_model_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,85 @@ static void a_queue_keeps_every_argument(void **state)
     transaction_free(NULL);
 }
 
+/* ---- the shard is led elsewhere, or its leader was lost ---- */
+
+#define MOVED "MOVED 7 host:1"
+
+static void a_command_for_elsewhere_is_sent_there_and_breaks_the_transaction(void **state)
+{
+    struct fixture *f = *state;
+    EXPECT(f, "multi\r\nset a 1\r\n", "+OK\r\n+QUEUED\r\n");
+    f->box.exec->elsewhere = MOVED;
+    EXPECT(f, "set b 1\r\n", "-" MOVED "\r\n");
+    f->box.exec->elsewhere = NULL;
+    EXPECT(f, "set c 1\r\nexec\r\n",
+           "+QUEUED\r\n-EXECABORT Transaction discarded because of "
+           "previous errors.\r\n");
+    EXPECT(f, "get a\r\nget c\r\n", "$-1\r\n$-1\r\n"); /* nothing of it ran */
+    EXPECT(f, "multi\r\nexec\r\n", "+OK\r\n*0\r\n");   /* and it is over */
+}
+
+static void watch_for_elsewhere_is_sent_there_and_watches_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->box.exec->elsewhere = MOVED;
+    EXPECT(f, "watch a\r\n", "-" MOVED "\r\n");
+    assert_true(list_is_empty(&f->box.exec->watches));
+    f->box.exec->elsewhere = NULL;
+    struct client *other = server_client_new(f->box.server);
+    BOX_EXPECT(&f->box, other, "set a 9\r\n", "+OK\r\n");
+    EXPECT(f, "multi\r\nset b 1\r\nexec\r\n", "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+    server_client_free(other);
+}
+
+static void watches_from_before_live_on_when_one_more_is_sent_away(void **state)
+{
+    struct fixture *f = *state;
+    EXPECT(f, "watch a\r\n", "+OK\r\n");
+    f->box.exec->elsewhere = MOVED;
+    EXPECT(f, "watch b\r\n", "-" MOVED "\r\n");
+    f->box.exec->elsewhere = NULL;
+    struct client *other = server_client_new(f->box.server);
+    BOX_EXPECT(&f->box, other, "set a 9\r\n", "+OK\r\n");
+    EXPECT(f, "multi\r\nset c 1\r\nexec\r\n", "+OK\r\n+QUEUED\r\n*-1\r\n");
+    server_client_free(other);
+}
+
+/* The connection's own state is as the client was told, whatever was lost around it. */
+static void a_pipelined_transaction_that_was_lost_is_one_error_in_its_place(void **state)
+{
+    struct fixture *f = *state;
+    box_feed(f->client, "hello 3\r\nset a 1\r\nmulti\r\nset a 2\r\nexec\r\nselect 1\r\n"
+                        "get nothing\r\n");
+    box_turn(&f->box);
+    (void)box_take(&f->box, f->client); /* HELLO */
+    f->box.exec->lost['a' % FAKE_SHARDS] = EXEC_GATE_UNKNOWN;
+    server_release(f->box.server);
+    const char *lost = "-INDETERMINATE The leader was lost; whether this took effect is not "
+                       "known\r\n";
+    struct buf expected = {0};
+    buf_printf(&expected, "%s+OK\r\n+QUEUED\r\n%s+OK\r\n_\r\n", lost, lost);
+    buf_append_u8(&expected, 0);
+    assert_string_equal(box_take(&f->box, f->client), (const char *)expected.data);
+    buf_free(&expected);
+}
+
+static void a_lost_write_is_answered_though_nothing_else_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    box_feed(f->client, "set a 1\r\n");
+    box_turn(&f->box);
+    server_release(f->box.server);
+    assert_string_equal(box_take(&f->box, f->client), "");
+    f->box.exec->lost['a' % FAKE_SHARDS] = EXEC_GATE_REPLACED;
+    server_release(f->box.server);
+    assert_string_equal(
+        box_take(&f->box, f->client),
+        "-TRYAGAIN The leader was replaced before this was committed; nothing was changed\r\n");
+    f->box.exec->lost['a' % FAKE_SHARDS] = EXEC_GATE_CLOSED;
+    EXPECT(f, "set b 2\r\n", "+OK\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +293,11 @@ int main(void)
         FIXTURE_TEST(the_reply_of_exec_waits_for_every_shard_it_touched),
         FIXTURE_TEST(a_client_killed_by_its_own_transaction_gets_its_answer),
         FIXTURE_TEST(a_transaction_is_limited_like_a_request),
+        FIXTURE_TEST(a_command_for_elsewhere_is_sent_there_and_breaks_the_transaction),
+        FIXTURE_TEST(watch_for_elsewhere_is_sent_there_and_watches_nothing),
+        FIXTURE_TEST(watches_from_before_live_on_when_one_more_is_sent_away),
+        FIXTURE_TEST(a_pipelined_transaction_that_was_lost_is_one_error_in_its_place),
+        FIXTURE_TEST(a_lost_write_is_answered_though_nothing_else_is_asked),
         cmocka_unit_test(a_queue_keeps_every_argument),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

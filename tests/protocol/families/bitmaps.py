@@ -1,70 +1,92 @@
-"""Bits of strings, on both sides of the chunks that long ones are kept in."""
+"""Bitmaps: SETBIT GETBIT BITCOUNT BITPOS BITOP BITFIELD."""
 
-from resp import Error
+from resp import Error, typed
 
-from families import same
-
-OFFSETS = [0, 1, 7, 8, 9, 63, 64, 100, 8191, 32767, 32768, 40000, 4294967295, 4294967296, -1, "x",
-           ""]
-TYPES = ["i1", "u1", "i8", "u8", "i16", "u16", "i5", "u63", "i64", "i33", "u64", "i0", "x", "i65"]
+UNITS = [[], [], ["BYTE"], ["BIT"], ["bit"], ["FOO"], ["BIT", "BIT"]]
+TYPES = ["u1", "u2", "u7", "u8", "u13", "u31", "u32", "u63", "i1", "i2", "i5", "i8", "i16", "i33",
+         "i63", "i64"]
+NO_TYPES = ["u64", "i65", "u0", "I8", "8", "", "u", "i-1", "u08"]
 
 
 def offset(d):
-    return d.one(OFFSETS[:12]) if d.chance(0.93) else d.one(OFFSETS)
+    if d.chance(0.05):
+        return d.one([-1, "x", "", 4294967296, 1 << 63, "#", "1.5"])
+    return d.one([0, 1, 7, 8, 9, 63, 64, 1000, 20000, 32767, 100000]) + d.random.randint(0, 20)
+
+
+def span(d):
+    words = [d.edge() for _ in range(d.one([0, 0, 1, 2, 2, 2]))]
+    return words + (d.one(UNITS) if len(words) == 2 else [])
+
+
+def setbit(d):
+    return ["SETBIT", d.key(), offset(d), d.one([0, 1, 1, 1, 2, -1, "x"])]
+
+
+def bitpos(d):
+    return ["BITPOS", d.key(), d.one([0, 1, 0, 1, 0, 1, 2, "x"])] + span(d)
+
+
+def bitop(d):
+    name = d.one(["AND", "OR", "XOR", "NOT", "and", "FOO"])
+    return ["BITOP", name, d.key()] + d.keys(1 if name == "NOT" and d.chance(0.9) else 4)
 
 
 def field(d):
-    return [d.one(TYPES[:10]) if d.chance(0.95) else d.one(TYPES),
-            d.one(["", "", "#"]) + str(d.one([0, 1, 3, 8, 13, 100, 300, "x", -1])
-                                       if d.chance(0.1) else d.random.randint(0, 200))]
+    kind = d.one(TYPES) if d.chance(0.97) else d.one(NO_TYPES)
+    at = offset(d)
+    return [kind, f"#{at % 300}" if d.chance(0.2) and isinstance(at, int) else at]
 
 
-def number(d):
-    """Not the farthest: saturating from there overflows in redis-server itself."""
-    if d.chance(0.05):
-        return d.one(["x", "", "1.5"])
-    return d.one([0, 1, -1, 127, 128, 255, -128, -129, 65535, 1 << 33, -(1 << 40)])
+def amount(d, least):
+    if d.chance(0.03):
+        return d.one(["x", "", 1 << 63])
+    return d.one([0, 1, -1, 100, -100, 255, 2**31, -2**31, 2**63 - 1, least,
+                  d.random.randint(least, 2**63 - 1)])
 
 
-def steps(d):
-    words = []
-    for _ in range(d.random.randint(1, 4)):
-        kind = d.random.random()
-        if kind < 0.2:
-            words += ["OVERFLOW", d.one(["WRAP", "SAT", "FAIL", "wrap", "x"])]
-        elif kind < 0.5:
-            words += ["GET"] + field(d)
+def bitfield(d):
+    words = ["BITFIELD", d.key()]
+    for _ in range(d.random.randint(0, 6)):
+        kind = d.one(["GET", "SET", "INCRBY", "INCRBY", "OVERFLOW"])
+        words.append(kind if d.chance(0.9) else kind.lower())
+        if kind == "OVERFLOW":
+            words.append(d.one(["WRAP", "SAT", "FAIL", "sat", "FOO"] if d.chance(0.1) else
+                               ["WRAP", "SAT", "FAIL"]))
         else:
-            words += [d.one(["SET", "INCRBY"])] + field(d) + [number(d)]
+            words += field(d)
+            if kind != "GET":
+                words.append(amount(d, -2**63 if kind == "INCRBY" else -2**62))
     return words
 
 
-def range_words(d):
-    ends = [[], [d.edge(), d.edge()], [d.edge(), d.edge(), d.one(["BIT", "BYTE", "bit", "x"])],
-            [d.one([0, 1, 5, 20, -1, -9, 100]), d.one([0, 3, 9, 30, -1, -2]), "BIT"], [d.edge()]]
-    return d.one(ends)
+def bitfield_ro(d):
+    words = ["BITFIELD_RO", d.key()]
+    for _ in range(d.random.randint(0, 4)):
+        words += ["GET"] + field(d)
+    return words + (["SET", "u8", 0, 1] if d.chance(0.1) else [])
 
 
 MAKERS = [
-    lambda d: ["SETBIT", d.key(), offset(d), d.one([0, 1, 1, 1, 2, "x"])],
-    lambda d: ["SETBIT", d.key(), d.random.randint(0, 300), 1],
+    setbit, setbit, bitpos, bitop, bitfield, bitfield, bitfield_ro,
     lambda d: ["GETBIT", d.key(), offset(d)],
-    lambda d: ["BITCOUNT", d.key()] + range_words(d),
-    lambda d: ["BITPOS", d.key(), d.one([0, 1, 1, 2, "x"])] + range_words(d),
-    lambda d: ["BITOP", d.one(["AND", "OR", "XOR", "NOT", "and", "x"]), d.key()] + d.keys(3),
-    lambda d: ["BITOP", "NOT", d.key(), d.key()],
-    lambda d: ["BITFIELD", d.key()] + steps(d),
-    lambda d: ["BITFIELD", d.key()] + steps(d),
-    lambda d: ["BITFIELD_RO", d.key()] + (["GET"] + field(d) if d.chance(0.8) else steps(d)),
-    lambda d: ["SET", d.key(), d.one([b"\xff", b"\x00", b"\xf0\x0f"]) * d.one([1, 3, 5000])],
+    lambda d: ["BITCOUNT", d.key()] + span(d),
 ]
 
 
-def checked_first(_words, left, right):
-    """Since 7.2 arguments are looked at before the key, and refused without one, too."""
-    if isinstance(left, Error) and isinstance(right, Error):
-        return True
-    return (isinstance(left, int) and isinstance(right, Error)) or same(left, right)
+def errors_first(_words, left, right):
+    """Since 7.2 bad arguments are an error for a key of another type, or that is not there, too."""
+    missing = left in (0, -1) or (isinstance(left, Error) and left.startswith(b"WRONGTYPE"))
+    return typed(left) == typed(right) or (missing and isinstance(right, Error))
 
 
-ALIKE = {"bitcount": checked_first, "bitpos": checked_first}
+ALIKE = {"bitcount": errors_first, "bitpos": errors_first}
+
+KNOWN = [
+    ("BITCOUNT k 1 x", 0, b"ERR value is not an integer or out of range",
+     "as since 7.2 the arguments are looked at before the key"),
+    ("BITPOS k 1 x", -1, b"ERR value is not an integer or out of range",
+     "as since 7.2 the arguments are looked at before the key"),
+    ("BITFIELD k OVERFLOW SAT SET i63 0 -9223372036854775808; BITFIELD k GET i63 0",
+     [2**62 - 1], [-2**62], "what is far below is not taken for too large"),
+]

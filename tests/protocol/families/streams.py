@@ -71,11 +71,13 @@ def pending(_words, left, right):
 
 
 def info(words, left, right):
-    """How a stream lies in memory, and consumers, are the server's own business."""
+    """How a stream lies in memory, and consumers, are the server's own business; idempotent
+    production is newer."""
     kind = str(words[1]).lower() if len(words) > 1 else ""
     if isinstance(left, list) and isinstance(right, list):
         if kind == "stream":
-            skipped = (b"radix-tree-keys", b"radix-tree-nodes")
+            skipped = (b"radix-tree-keys", b"radix-tree-nodes", b"idmp-duration", b"idmp-maxsize",
+                       b"pids-tracked", b"iids-tracked", b"iids-added", b"iids-duplicates")
             left, right = ([(name, value) for name, value in zip(reply[::2], reply[1::2])
                             if name not in skipped] for reply in (left, right))
         if kind in ("consumers", "groups"):
