@@ -23,16 +23,17 @@ enum {
     VERSION = 1,
     GIVING_MAX = 4,         /* at once; others wait */
     CHUNK_SIZE = 256 << 10, /* of rows; one row may be larger */
-    ACK_MAX_US = 120000000, /* the log stays pinned so long for an answer after the last chunk */
+    ACK_MAX_US = 120000000, /* the log stays pinned so long for an answer after the last chunk … */
+    ACK_LOST_MAX_US = 2000000, /* … and so long after the link broke: it may have died with them */
 };
 
 struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
-    bool is_reading, is_sent;
+    bool is_reading, is_sent, is_broken;
     uint32_t shard;
     uint64_t peer, stream, term;
-    uint64_t sent_us;
+    uint64_t sent_us, lost_us; /* the last chunk; the link after it, 0: not lost */
     struct store_export rows;
 };
 
@@ -247,6 +248,8 @@ static void step_giving(struct node *node, struct giving *giving)
     }
     if (shard_lead_term(shard) != giving->term)
         give_up(node, giving, "this node leads no more");
+    else if (giving->is_broken)
+        give_up(node, giving, "the other end stopped, or the link broke");
     else if (!giving->is_begun)
         begin_giving(node, giving);
     else if (shard_status(shard).log_bytes > node->config->install_log_max)
@@ -259,6 +262,8 @@ static void step_giving(struct node *node, struct giving *giving)
     } else if (giving->is_sent) {
         if (node->now.boot_us - giving->sent_us > ACK_MAX_US)
             give_up(node, giving, "no acknowledgement");
+        else if (giving->lost_us != 0 && node->now.boot_us - giving->lost_us > ACK_LOST_MAX_US)
+            give_up(node, giving, "no acknowledgement since the link broke");
     } else if (giving->rows.rows_sent == 0 && giving->rows.rows.size == 0 &&
                !giving->rows.complete) {
         read_chunk(node, giving);
@@ -496,7 +501,7 @@ static void stop_giving(struct node *node, const struct peers_input *input)
             give_up(node, giving, "the other end stopped");
         else if (giving->is_used && giving->is_begun && giving->peer == input->node &&
                  giving->stream == input->stream.stream)
-            giving->term = 0; /* given up when the chunk has been read */
+            giving->is_broken = true; /* given up when the chunk has been read */
     }
 }
 
@@ -528,8 +533,12 @@ void node_lose_streams(struct node *node, uint64_t peer)
     }
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
-        if (giving->is_used && giving->is_begun && giving->peer == peer && !giving->is_sent)
-            giving->term = 0;
+        if (!giving->is_used || !giving->is_begun || giving->peer != peer)
+            continue;
+        if (!giving->is_sent)
+            giving->is_broken = true;
+        else
+            giving->lost_us = node->now.boot_us;
     }
 }
 

@@ -8,6 +8,7 @@ test-timeout: 900
 
 import os
 import random
+import re
 import statistics
 import sys
 import threading
@@ -199,10 +200,18 @@ def what_waits_in_a_frozen_leaders_socket_gets_no_old_answer(_):
     """Its lease ran out while it slept, and the clock is read after the input (L9)."""
     for _ in range(3 * SOAK):
         with Cluster(3) as cluster:
-            answer_after_thaw(cluster)
+            answer_after_thaw(cluster, is_cut_off=False)
 
 
-def answer_after_thaw(cluster):
+@test
+def nor_does_it_when_no_node_tells_the_thawed_leader_of_its_fall(_):
+    """Nothing but its own clock can say so: what its peers sent is held back."""
+    for _ in range(3 * SOAK):
+        with Cluster(3) as cluster:
+            answer_after_thaw(cluster, is_cut_off=True)
+
+
+def answer_after_thaw(cluster, is_cut_off):
     leader = cluster.leader()
     writer = Follower(cluster, timeout=1)
     same(writer("SET", "k", "old"), b"OK")
@@ -211,6 +220,8 @@ def answer_after_thaw(cluster):
     for reader in readers:
         reader("PING")
     cluster.pause(leader)
+    if is_cut_off:
+        cluster.links.isolate(leader)
     cluster.wait_for_leader(other_than=leader)
     writer.go_elsewhere()
     write_elsewhere(writer, leader, "SET", "k", "new")
@@ -223,6 +234,7 @@ def answer_after_thaw(cluster):
         reply = reader.read()
         assert isinstance(reply, Error) or reply in right, f"found {reply}, right is {right}"
         reader.close()
+    cluster.links.heal()
     same(writer("GET", "k"), b"new")
     writer.close()
 
@@ -428,6 +440,70 @@ def a_follower_that_missed_much_catches_up(_):
         cluster.start(order=[follower, *cluster.followers(follower)])
         client = Follower(cluster)
         same(client("EXISTS", *[f"k{number}" for number in range(400)]), 400)
+        client.close()
+
+
+# --- One who needs all rows anew --------------------------------------------------------------
+
+def outrun(cluster, number, applied):
+    """Writes until the leader's log begins behind what the (dead) node has."""
+    with cluster.client(cluster.wait_for_leader(other_than=number)) as client:
+        def is_outrun():
+            replies = client.pipeline(*[("SET", f"bulk:{key}", os.urandom(2000))
+                                        for key in range(100)])
+            same(set(replies), {b"OK"})
+            return int(cluster.shard(cluster.leader())["base"]) > applied
+        wait_for(is_outrun, 60, "a log that begins behind it")
+
+
+@test
+def a_node_that_gets_all_rows_anew_has_them_all(_):
+    """Now and then killed in the middle of it; at the end it must lead by itself."""
+    draw = drawn("installs")
+    with Cluster(3, log_tail="64kb", flush_bytes="64kb", wal_segment_size="1mb") as cluster:
+        for _ in range(3 * SOAK):
+            work = Workload(cluster, clients=3)
+            victim = draw.choice(cluster.followers(cluster.wait_for_leader()))
+            applied = int(cluster.shard(victim)["applied"])
+            cluster.kill9(victim)
+            outrun(cluster, victim, applied)
+            while draw.random() < 0.7:
+                cluster.nodes[victim].start(wait=False)
+                pass_time(draw, 0, 0.5)
+                cluster.kill9(victim)
+            cluster.restart(victim)
+            cluster.wait_until_caught_up(victim)
+            tell(work)
+            cluster.wait_until_equal()
+            assert was_installed(cluster, victim, applied), "it got the entries instead"
+            lead_by_itself(cluster, victim)
+            with_empty_keys(cluster, work)
+
+
+def was_installed(cluster, number, applied):
+    """In this life or an earlier one: rows of a later index than it died with came whole."""
+    with open(cluster.nodes[number].log_path, errors="replace") as file:
+        found = re.findall(r"rows as of index (\d+) installed", file.read())
+    return any(int(index) > applied for index in found)
+
+
+def lead_by_itself(cluster, number):
+    """Leaders are killed until it leads; then it answers as the others did."""
+    before = bulk(cluster)
+    while cluster.leader() != number:
+        leader = cluster.wait_for_leader()
+        if leader != number:
+            cluster.kill9(leader)
+            cluster.wait_for_leader(other_than=leader)
+            cluster.restart(leader)
+    assert bulk(cluster) == before, "other values"
+
+
+def bulk(cluster):
+    client = Follower(cluster)
+    try:
+        return client("MGET", *[f"bulk:{key}" for key in range(100)])
+    finally:
         client.close()
 
 

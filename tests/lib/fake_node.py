@@ -98,8 +98,8 @@ class Node:
 
     def info(self):
         role = "leader" if self.leader == self.number else "follower"
-        return bulk(f"# Server\r\nprocess_id:{os.getpid()}\r\nrole:master\r\n"
-                    f"raft_role:{role}\r\n".encode())
+        return bulk(f"# Server\r\nprocess_id:{os.getpid()}\r\nrole:master\r\n# Raft\r\n"
+                    f"shard0:role={role},term=1\r\n".encode())
 
 
 class Connection(socketserver.StreamRequestHandler):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""utils/local-cluster: one real node, and three stand-ins (tests/lib/fake_node.py).
+"""utils/local-cluster: real nodes, and stand-ins (tests/lib/fake_node.py) to see what they get.
 
 test-timeout: 180
 """
@@ -245,6 +245,21 @@ def three_nodes_are_told_of_each_other(_):
         same(words[words.index("--node") + 1], "3")
         same(words[words.index("--cluster") + 1],
              ",".join(f"{i}=127.0.0.1:{bench.port + i - 1}" for i in (1, 2, 3)))
+
+
+@test
+def three_real_nodes_form_a_cluster_and_survive_the_loss_of_one(_):
+    with Bench(3) as bench:
+        bench.good("start", 3)
+        roles = [role for _, role in bench.states()]
+        same(sorted(roles), ["follower", "follower", "leader"])
+        leader = roles.index("leader") + 1
+        with Client(bench.port + leader - 1) as client:
+            same(client("SET", "k", "v"), b"OK")
+        bench.good("kill", leader)
+        bench.good("start", 3)
+        same([state for state, _ in bench.states()], ["running"] * 3)
+        same(sum(role == "leader" for _, role in bench.states()), 1)
 
 
 @test
