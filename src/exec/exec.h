@@ -10,6 +10,7 @@
 #include "commands/command.h"
 #include "keyspace/waiters.h"
 
+struct call;
 struct exec;
 struct client;
 struct run;
@@ -133,3 +134,8 @@ void exec_unwatch(struct exec *exec, struct watch_set *set);
 extern const struct command exec_keys_commands[];
 extern const struct command exec_flush_commands[];
 extern const struct command exec_debug_commands[];
+
+/* For rows of the container CLUSTER, with the flags of KEYS: counts and lists what a slot that is
+ * led here holds; MOVED for another. */
+void exec_count_keys_in_slot(struct call *c);
+void exec_get_keys_in_slot(struct call *c);

@@ -11,6 +11,11 @@ struct walked_key {
     int64_t expire_ms; /* 0: none */
 };
 
+static inline bool walked_key_is_alive(const struct walked_key *key, int64_t now_ms)
+{
+    return key->expire_ms == 0 || key->expire_ms > now_ms;
+}
+
 struct key_slice {
     struct walked_key *keys; /* in K order */
     size_t count;

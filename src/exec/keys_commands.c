@@ -17,11 +17,6 @@ static uint64_t first_order_of(const struct exec *exec, uint32_t shard)
     return (uint64_t)router_first_slot(exec->shard_count, shard) << 48;
 }
 
-static bool is_alive(const struct call *c, const struct walked_key *key)
-{
-    return key->expire_ms == 0 || key->expire_ms > c->now_ms;
-}
-
 static void read_failed(struct call *c)
 {
     call_error(c, "IOERR keys could not be read from disk; see the log");
@@ -41,7 +36,7 @@ static void keys_of_slice(struct call *c, const struct key_slice *slice, struct 
 {
     for (size_t i = 0; i < slice->count; i++) {
         const struct walked_key *key = &slice->keys[i];
-        if (!is_alive(c, key) || !glob_match(pattern, key->key, false))
+        if (!walked_key_is_alive(key, c->now_ms) || !glob_match(pattern, key->key, false))
             continue;
         reply_bulk(&list->reply, key->key);
         list->count++;
@@ -140,7 +135,8 @@ static bool scan_arguments(struct call *c, struct scan *scan)
 
 static bool scan_wants(const struct call *c, const struct scan *scan, const struct walked_key *key)
 {
-    return is_alive(c, key) && (scan->type == TYPE_NONE || scan->type == key->type) &&
+    return walked_key_is_alive(key, c->now_ms) &&
+           (scan->type == TYPE_NONE || scan->type == key->type) &&
            (!scan->has_pattern || glob_match(scan->pattern, key->key, false));
 }
 
@@ -223,7 +219,7 @@ static int random_from_rows(struct call *c, struct exec_shard *es, uint64_t from
         return -1;
     size_t alive = 0;
     for (size_t i = 0; i < slice.count; i++) {
-        if (is_alive(c, &slice.keys[i]))
+        if (walked_key_is_alive(&slice.keys[i], c->now_ms))
             slice.keys[alive++] = slice.keys[i];
     }
     if (alive > 0)

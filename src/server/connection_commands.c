@@ -149,7 +149,8 @@ static void reply_hello(struct call *c)
     reply_bulk_string(&c->reply, "id");
     reply_int(&c->reply, (int64_t)c->client->id);
     reply_bulk_string(&c->reply, "mode");
-    reply_bulk_string(&c->reply, "standalone");
+    reply_bulk_string(&c->reply,
+                      c->client->server->config->cluster_enabled ? "cluster" : "standalone");
     reply_bulk_string(&c->reply, "role");
     reply_bulk_string(&c->reply, "master");
     reply_bulk_string(&c->reply, "modules");

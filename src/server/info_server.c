@@ -67,8 +67,10 @@ static void fill_server(struct buf *out, void *ctx)
     bool is_known = uname(&system) == 0;
     buf_printf(out, "redis_version:%s\r\nquoin_version:%s\r\n", SERVER_REDIS_VERSION,
                SERVER_QUOIN_VERSION);
-    buf_printf(out, "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\n"
-                    "redis_mode:standalone\r\n");
+    buf_printf(out,
+               "redis_git_sha1:00000000\r\nredis_git_dirty:0\r\nredis_build_id:0\r\n"
+               "redis_mode:%s\r\n",
+               server->config->cluster_enabled ? "cluster" : "standalone");
     buf_printf(out, "os:%s %s %s\r\narch_bits:64\r\nmonotonic_clock:POSIX clock_gettime\r\n",
                is_known ? system.sysname : "?", is_known ? system.release : "?",
                is_known ? system.machine : "?");
@@ -253,8 +255,8 @@ static void fill_errorstats(struct buf *out, void *ctx)
 
 static void fill_cluster(struct buf *out, void *ctx)
 {
-    (void)ctx;
-    buf_append_string(out, "cluster_enabled:0\r\n");
+    const struct server *server = ctx;
+    buf_printf(out, "cluster_enabled:%d\r\n", server->config->cluster_enabled ? 1 : 0);
 }
 
 void info_server_register(struct info *info, struct server *server)

@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "base/mem.h"
+#include "server/cluster_commands.h"
 #include "server/state.h"
 #include "server/transaction_commands.h"
 #include "types/object.h"
@@ -40,6 +41,12 @@ static bool has_long_key(const struct command *command, const struct request *re
     return is_long;
 }
 
+/* RAFT works with plain clients too: whether they speak the cluster protocol is not its matter. */
+static bool needs_cluster(const struct refusal *refusal)
+{
+    return refusal->command->group == GROUP_CLUSTER && refusal->container != &raft_commands[0];
+}
+
 static enum refusal_reason find_reason(const struct refusal *refusal, const struct client *client)
 {
     const struct command *command = refusal->command;
@@ -52,6 +59,8 @@ static enum refusal_reason find_reason(const struct refusal *refusal, const stru
     if (!client->is_authenticated && (command->flags & CMD_NO_AUTH) == 0 &&
         server_has_password(client->server))
         return REFUSAL_AUTH;
+    if (needs_cluster(refusal) && !client->server->config->cluster_enabled)
+        return REFUSAL_NO_CLUSTER;
     if (client->transaction != NULL && (command->flags & CMD_NO_MULTI) != 0)
         return REFUSAL_NO_MULTI;
     if (client->has_large_argument && has_long_key(command, &client->request))
@@ -145,6 +154,9 @@ static void append_text(struct buf *out, const struct refusal *refusal, const st
         break;
     case REFUSAL_NO_MULTI:
         buf_append_string(out, "Command not allowed inside a transaction");
+        break;
+    case REFUSAL_NO_CLUSTER:
+        buf_append_string(out, "This instance has cluster support disabled");
         break;
     case REFUSAL_LONG_KEY:
         buf_printf(out, "key is longer than %d bytes", OBJECT_KEY_MAX);

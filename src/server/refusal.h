@@ -9,10 +9,11 @@ enum refusal_reason {
     REFUSAL_UNKNOWN_COMMAND,
     REFUSAL_UNKNOWN_SUBCOMMAND,
     REFUSAL_ARITY,
-    REFUSAL_DEBUG,    /* enable-debug-command */
-    REFUSAL_AUTH,     /* a password is asked for */
-    REFUSAL_NO_MULTI, /* not inside a transaction */
-    REFUSAL_LONG_KEY, /* above OBJECT_KEY_MAX */
+    REFUSAL_DEBUG,      /* enable-debug-command */
+    REFUSAL_AUTH,       /* a password is asked for */
+    REFUSAL_NO_CLUSTER, /* cluster-enabled no */
+    REFUSAL_NO_MULTI,   /* not inside a transaction */
+    REFUSAL_LONG_KEY,   /* above OBJECT_KEY_MAX */
 };
 
 struct refusal {

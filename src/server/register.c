@@ -1,6 +1,7 @@
 #include "server/acl_commands.h"
 #include "server/admin_commands.h"
 #include "server/client_commands.h"
+#include "server/cluster_commands.h"
 #include "server/config_commands.h"
 #include "server/connection_commands.h"
 #include "server/frontend.h"
@@ -16,4 +17,6 @@ void server_register_commands(struct command_table *table)
     command_table_add(table, slowlog_commands);
     command_table_add(table, admin_commands);
     command_table_add(table, acl_commands);
+    command_table_add(table, cluster_commands);
+    command_table_add(table, raft_commands);
 }

@@ -6,6 +6,7 @@
 #include "server/client.h"
 #include "server/frontend.h"
 #include "server/info.h"
+#include "server/operator.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 
@@ -69,6 +70,8 @@ struct server {
     struct info info;
     server_config_fn *config_fn;
     void *config_ctx;
+    operator_fn *operator_fn; /* NULL: no node stands behind */
+    void *operator_ctx;
 };
 
 /* Disconnects and frees what was doomed. Only where nobody holds a client. */

@@ -18,6 +18,7 @@
 #include "server/acl_commands.h"
 #include "server/admin_commands.h"
 #include "server/client_commands.h"
+#include "server/cluster_commands.h"
 #include "server/config_commands.h"
 #include "server/connection_commands.h"
 #include "server/slowlog_commands.h"
@@ -31,7 +32,7 @@ static const struct command *const tables[] = {
     client_commands,        config_commands,     connection_commands,    slowlog_commands,
     transaction_commands,   set_commands,        zset_commands,          list_commands,
     stream_commands,        bitmap_commands,     geo_commands,           hll_commands,
-    generic_value_commands, hash_commands,
+    generic_value_commands, hash_commands,       cluster_commands,       raft_commands,
 };
 
 /* Rows that differ from Redis on purpose, and commands that it does not have. */
@@ -40,7 +41,11 @@ static const struct difference {
     const char *column; /* "row": not in Redis at all */
     const char *reason;
 } differences[] = {
-    {NULL, NULL, NULL},
+    {"raft", "row", "of Quoin alone"},          {"raft|add", "row", "of Quoin alone"},
+    {"raft|help", "row", "of Quoin alone"},     {"raft|info", "row", "of Quoin alone"},
+    {"raft|members", "row", "of Quoin alone"},  {"raft|promote", "row", "of Quoin alone"},
+    {"raft|remove", "row", "of Quoin alone"},   {"raft|snapshot", "row", "of Quoin alone"},
+    {"raft|transfer", "row", "of Quoin alone"}, {NULL, NULL, NULL},
 };
 
 enum { FIELD_COUNT = 7, FIELD_SIZE_MAX = 128, GOLDEN_ROWS_MAX = 512, ROW_TEXT_MAX = 1024 };
