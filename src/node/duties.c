@@ -9,6 +9,7 @@ enum {
     BALANCE_US = 1000000,
     SURPLUS_US = 3000000,    /* a member that the first shard lacks for so long is taken out */
     JOIN_MAX_US = 600000000, /* a node that RAFT ADD named and that does not come is forgotten */
+    LEAVE_MAX_US = 60000000, /* and one that RAFT REMOVE named and that does not go */
     HEARD_US = 500000,       /* leadership is handed only to who was heard so lately */
 };
 
@@ -100,12 +101,120 @@ static void promote_learners(struct node *node)
     const struct members *members = node_members(node);
     for (uint32_t i = 0; i < members->count; i++) {
         struct member member = members->at[i];
-        if (!member.is_voter && change(node, 0, RAFT_PROMOTE, &member))
+        if (!member.is_voter && !node_is_leaving(node, member.node) &&
+            change(node, 0, RAFT_PROMOTE, &member))
+            return;
+    }
+}
+
+/* ---- taking out ---- */
+
+bool node_is_leaving(const struct node *node, uint64_t id)
+{
+    for (size_t i = 0; i < node->leaving_count; i++) {
+        if (node->leaving[i].node == id)
+            return true;
+    }
+    return false;
+}
+
+static bool forget_one_who_joins(struct node *node, uint64_t id)
+{
+    for (size_t i = 0; i < node->joining_count; i++) {
+        if (node->joining[i].member.node != id)
+            continue;
+        forget_joining(node, i);
+        return true;
+    }
+    return false;
+}
+
+bool node_leave(struct node *node, uint64_t id, struct buf *error)
+{
+    struct members members = *node_members(node);
+    if (id == node->identity.node_id) {
+        buf_printf(error, "node %llu leads shard 0: RAFT TRANSFER 0 first, and ask the new leader",
+                   (unsigned long long)id);
+        return false;
+    }
+    bool was_joining = forget_one_who_joins(node, id);
+    if (members_find(&members, id) == NULL) {
+        if (!was_joining)
+            buf_printf(error, "node %llu is no member", (unsigned long long)id);
+        return was_joining;
+    }
+    if (!node_is_leaving(node, id)) {
+        ASSERT(node->leaving_count < MEMBERS_MAX); /* each is another member */
+        node->leaving[node->leaving_count++] = (struct leaving){id, node->now.boot_us};
+    }
+    node->duty_us = 0;
+    return true;
+}
+
+static bool votes_elsewhere(const struct node *node, uint64_t id)
+{
+    for (uint32_t at = 1; at < node->shard_count; at++) {
+        struct members members = *shard_members(node->shards[at]);
+        const struct member *member = members_find(&members, id);
+        if (member != NULL && member->is_voter)
+            return true;
+    }
+    return false;
+}
+
+static void forget_leaving(struct node *node, size_t at)
+{
+    node->leaving_count--;
+    memmove(&node->leaving[at], &node->leaving[at + 1],
+            (node->leaving_count - at) * sizeof(node->leaving[0]));
+}
+
+/* Who leaves stops voting first, in all shards, and learns of it in the first one while it is still
+ * a member there. Taken out at once it would never hear of that: a shard that it leads, it would
+ * lead on, for only a leader changes members. */
+static void take_leave(struct node *node)
+{
+    struct members members = *node_members(node);
+    for (size_t i = node->leaving_count; i-- > 0;) {
+        const struct leaving leaving = node->leaving[i];
+        const struct member *member = members_find(&members, leaving.node);
+        bool is_late = node->now.boot_us - leaving.since_us > LEAVE_MAX_US;
+        if (is_late)
+            log_write(node->log, LOG_LEVEL_WARNING, "Node %llu still votes, RAFT REMOVE it again",
+                      (unsigned long long)leaving.node);
+        if (is_late || member == NULL) {
+            forget_leaving(node, i);
+            continue;
+        }
+        if (member->is_voter && change(node, 0, RAFT_DEMOTE, member))
+            return;
+        if (!member->is_voter && !votes_elsewhere(node, leaving.node) &&
+            change(node, 0, RAFT_REMOVE, member))
             return;
     }
 }
 
 /* ---- the other shards ---- */
+
+/* To a voter who is ready to lead this shard: to = 0, whoever was heard last. */
+static bool hand_over_shard(struct node *node, uint32_t id, uint64_t to)
+{
+    struct raft *raft = shard_raft(node->shards[id]);
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    const struct raft_peer_status *best = NULL;
+    size_t count = raft_peers(raft, peers);
+    for (size_t i = 0; i < count; i++) {
+        bool is_meant = to == 0 || peers[i].id == to;
+        if (is_meant && peers[i].is_voter && peers[i].is_caught_up &&
+            (best == NULL || peers[i].heard_us > best->heard_us))
+            best = &peers[i];
+    }
+    if (best == NULL || raft_transfer(raft, node->now.boot_us, best->id) != RAFT_OK)
+        return false;
+    log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: hands its lead to node %llu", id,
+              (unsigned long long)best->id);
+    return true;
+}
 
 static bool bring_up(struct node *node, uint32_t id, struct members *own)
 {
@@ -123,18 +232,28 @@ static bool bring_up(struct node *node, uint32_t id, struct members *own)
     return false;
 }
 
+/* Who votes here and not in the first shard votes no more; who is no member there goes. A leader
+ * that is concerned itself hands its lead over and leaves the rest to its successor. */
+static bool reduce(struct node *node, uint32_t id, const struct member *member, bool is_wanted)
+{
+    if (member->node == node->identity.node_id)
+        return hand_over_shard(node, id, 0);
+    return change(node, id, is_wanted ? RAFT_DEMOTE : RAFT_REMOVE, member);
+}
+
 /* Our view of the first shard may be old for a moment: what it lacks must stay lacking. */
 static void take_out(struct node *node, uint32_t id, const struct members *own)
 {
     struct members wanted = *node_members(node);
     struct shard_told *told = &node->told[id];
     for (uint32_t i = 0; i < own->count; i++) {
-        if (members_find(&wanted, own->at[i].node) != NULL)
+        const struct member *there = members_find(&wanted, own->at[i].node);
+        if (there != NULL && (there->is_voter || !own->at[i].is_voter))
             continue;
         if (told->surplus_since_us == 0)
             told->surplus_since_us = node->now.boot_us;
         if (node->now.boot_us - told->surplus_since_us > SURPLUS_US &&
-            change(node, id, RAFT_REMOVE, &own->at[i]))
+            reduce(node, id, &own->at[i], there != NULL))
             told->surplus_since_us = 0;
         return;
     }
@@ -149,6 +268,14 @@ static void align(struct node *node, uint32_t id)
 }
 
 /* ---- leaders ---- */
+
+uint32_t node_leads(const struct node *node, uint64_t id)
+{
+    uint32_t leads = 0;
+    for (uint32_t at = 0; at < node->shard_count; at++)
+        leads += raft_leader(shard_raft(node->shards[at])) == id;
+    return leads;
+}
 
 struct load {
     uint64_t node;
@@ -170,31 +297,9 @@ static size_t count_leaders(const struct node *node, struct load *loads)
                        node->now.boot_us - status.heard_us < HEARD_US;
         loads[count++] = (struct load){.node = id, .is_well = is_well};
     }
-    for (uint32_t id = 0; id < node->shard_count; id++) {
-        for (size_t i = 0; i < count; i++)
-            loads[i].leads += raft_leader(shard_raft(node->shards[id])) == loads[i].node;
-    }
+    for (size_t i = 0; i < count; i++)
+        loads[i].leads = node_leads(node, loads[i].node);
     return count;
-}
-
-/* To a voter who is ready to lead this shard: to = 0, whoever was heard last. */
-static bool hand_over_shard(struct node *node, uint32_t id, uint64_t to)
-{
-    struct raft *raft = shard_raft(node->shards[id]);
-    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
-    const struct raft_peer_status *best = NULL;
-    size_t count = raft_peers(raft, peers);
-    for (size_t i = 0; i < count; i++) {
-        bool is_meant = to == 0 || peers[i].id == to;
-        if (is_meant && peers[i].is_voter && peers[i].is_caught_up &&
-            (best == NULL || peers[i].heard_us > best->heard_us))
-            best = &peers[i];
-    }
-    if (best == NULL || raft_transfer(raft, node->now.boot_us, best->id) != RAFT_OK)
-        return false;
-    log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: hands its lead to node %llu", id,
-              (unsigned long long)best->id);
-    return true;
 }
 
 static bool hand_over(struct node *node, uint64_t to)
@@ -239,11 +344,21 @@ static void balance(struct node *node)
         (void)hand_over(node, least->node);
 }
 
+/* What was asked of the leader of the first shard dies with its leadership: kept, it would link a
+ * node that others removed meanwhile, or be carried out long after anybody wanted it. */
+static void drop_wishes(struct node *node)
+{
+    uint64_t leader = raft_leader(shard_raft(node->shards[0]));
+    if (leader != 0 && leader != node->identity.node_id)
+        node->joining_count = node->leaving_count = 0;
+}
+
 void node_do_duties(struct node *node)
 {
     if (node->now.boot_us - node->duty_us < DUTY_US)
         return;
     node->duty_us = node->now.boot_us;
+    drop_wishes(node);
     for (uint32_t id = 0; id < node->shard_count; id++) {
         if (!shard_is_serving(node->shards[id]))
             continue;
@@ -252,6 +367,7 @@ void node_do_duties(struct node *node)
         } else {
             take_in(node);
             promote_learners(node);
+            take_leave(node);
         }
     }
     if (node->shard_count > 1 && node->now.boot_us - node->balance_us >= BALANCE_US) {

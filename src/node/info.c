@@ -1,4 +1,4 @@
-/* What INFO says of shards, log, rows and memory. */
+/* What INFO says of log, rows and memory. */
 #include "node/internal.h"
 
 typedef unsigned long long ull;
@@ -103,59 +103,11 @@ static void info_persistence(struct buf *out, void *context)
         (ull)config_disk_reserve(node->config, node->disk_size), node->refusal[0] != 0);
 }
 
-static const char *start_name(enum shard_start start)
-{
-    switch (start) {
-    case SHARD_START_FRESH:
-        return "fresh";
-    case SHARD_START_SKIPPED:
-        return "skipped";
-    case SHARD_START_REPLAYED:
-        return "replayed";
-    case SHARD_START_INSTALLED:
-        return "installed";
-    case SHARD_START_ROWS_LOST:
-        return "rows_lost";
-    }
-    UNREACHABLE();
-}
-
-static void info_raft(struct buf *out, void *context)
-{
-    const struct node *node = context;
-    uint64_t replayed = 0;
-    enum shard_start start = SHARD_START_FRESH;
-    for (uint32_t id = 0; id < node->shard_count; id++) {
-        struct shard_status status = shard_status(node->shards[id]);
-        replayed += status.start_replayed;
-        if (status.start > start)
-            start = status.start;
-    }
-    buf_printf(out, "cold_start:%s", start_name(start));
-    if (start == SHARD_START_REPLAYED)
-        buf_printf(out, " %llu", (ull)replayed);
-    buf_printf(out,
-               "\r\ncold_start_us:%llu\r\nraft_role:%s\r\nshards:%u\r\ncluster_id:%016llx\r\n"
-               "store_id:%016llx\r\n",
-               (ull)node->open_us, node->is_ready ? "leader" : "follower", node->shard_count,
-               (ull)node->identity.cluster_id, (ull)node->identity.store_id);
-    for (uint32_t id = 0; id < node->shard_count; id++) {
-        struct shard_status status = shard_status(node->shards[id]);
-        buf_printf(
-            out,
-            "shard%u:role=%s,term=%llu,last=%llu,commit=%llu,applied=%llu,flushed=%llu,mark=%llu,"
-            "base=%llu\r\n",
-            id, status.is_leader ? "leader" : "follower", (ull)status.term, (ull)status.last,
-            (ull)status.commit, (ull)status.applied, (ull)status.flushed, (ull)status.mark,
-            (ull)status.base);
-    }
-}
-
 void node_add_info(struct node *node)
 {
     server_add_info(node->server, "memory", info_memory, node);
     server_add_info(node->server, "persistence", info_persistence, node);
     server_add_info(node->server, "stats", info_stats, node);
-    server_add_info(node->server, "raft", info_raft, node);
+    server_add_info(node->server, "raft", node_info_raft, node);
     server_add_info(node->server, "keyspace", info_keyspace, node);
 }

@@ -9,6 +9,7 @@
 #include "node/node.h"
 #include "os/lock.h"
 #include "os/worker.h"
+#include "server/operator.h"
 #include "shard/shard.h"
 #include "wal/wal.h"
 
@@ -28,6 +29,12 @@ struct joining {
     struct member member; /* store_id 0: not seen yet */
     uint64_t since_us;
     bool is_formed; /* it belongs to our cluster: it can be made a member */
+};
+
+/* A member that RAFT REMOVE named and that is one still. */
+struct leaving {
+    uint64_t node;
+    uint64_t since_us;
 };
 
 /* What was told last about a shard, to tell only what changed. */
@@ -76,11 +83,14 @@ struct node {
     struct peers *peers; /* NULL: no other nodes, and none can come */
     struct joining joining[MEMBERS_MAX];
     size_t joining_count;
+    struct leaving leaving[MEMBERS_MAX];
+    size_t leaving_count;
     struct shard_told *told; /* by shard */
     uint64_t peers_version;  /* sum of the shards' members versions that the links know */
     uint64_t duty_us;        /* when members were looked after last */
     uint64_t balance_us;     /* and leaders */
     struct installs *installs;
+    uint64_t *marks_wanted; /* by shard: an index that RAFT SNAPSHOT asked for; 0: none */
 
     struct turn_time now;
     enum node_stopping stopping;
@@ -119,6 +129,9 @@ uint64_t node_agreed_wall_us(const struct node *node); /* L10 */
 /* duties.c: members of all shards alike, learners promoted, leaders spread */
 void node_do_duties(struct node *node);
 MUST_USE bool node_join(struct node *node, const struct member *member, struct buf *error);
+MUST_USE bool node_leave(struct node *node, uint64_t id, struct buf *error);
+bool node_is_leaving(const struct node *node, uint64_t id);
+uint32_t node_leads(const struct node *node, uint64_t id); /* shards, as far as is known here */
 void node_hand_over_all(struct node *node);
 bool node_is_handing_over(const struct node *node);
 void node_note_formed(struct node *node, uint64_t peer);
@@ -132,14 +145,21 @@ void node_lose_streams(struct node *node, uint64_t peer);
 void node_step_installs(struct node *node);
 void node_info_installs(const struct node *node, struct buf *out);
 
-/* operator.c: RAFT and CLUSTER */
+/* operator.c: RAFT, and who answers CLUSTER */
 void node_add_operator(struct node *node);
+
+/* cluster_view.c: the cluster as clients of the cluster protocol see it */
+void node_answer_cluster(struct node *node, struct call *c, enum operator_command what);
 
 /* turn.c */
 void node_take_done_jobs(struct node *node);
 
 /* info.c */
 void node_add_info(struct node *node);
+
+/* info_raft.c: shards, members and links */
+void node_info_raft(struct buf *out, void *context); /* of all */
+void node_info_shard(const struct node *node, uint32_t id, struct buf *out);
 
 /* space.c: the reserve of the disk */
 void node_watch_space(struct node *node);

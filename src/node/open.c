@@ -394,7 +394,7 @@ static bool open_server(struct node *node, struct buf *error)
     };
     node->server = server_new(&options);
     node_add_info(node);
-
+    node_add_operator(node);
     server_on_config(node->server, config_changed, node);
     const char *why;
     if (!node->options.has_sockets || server_listen(node->server, &why))
@@ -427,6 +427,7 @@ static bool open_all(struct node *node, struct buf *error)
     if (!open_wal(node, error) || !open_shards(node, error))
         return false;
     node->told = mem_zero(node->shard_count * sizeof(*node->told));
+    node->marks_wanted = mem_zero(node->shard_count * sizeof(*node->marks_wanted));
     node_open_installs(node);
     open_workers(node);
     open_table(node);
@@ -514,6 +515,7 @@ void node_close(struct node *node)
     wal_free(node->wal);
     mem_free(node->wal_dir);
     mem_free(node->told);
+    mem_free(node->marks_wanted);
     command_table_free(node->table);
     loop_free(node->loop);
     if (node->loop != NULL || node->wake.fd > 0)

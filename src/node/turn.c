@@ -123,6 +123,15 @@ static uint64_t flush_share(const struct node *node)
     return share > FLUSH_SHARE_MIN ? share : FLUSH_SHARE_MIN;
 }
 
+/* RAFT SNAPSHOT: until the mark has reached what was applied then. */
+static bool wants_mark(struct node *node, uint32_t id)
+{
+    uint64_t *wanted = &node->marks_wanted[id];
+    if (*wanted != 0 && shard_status(node->shards[id]).mark >= *wanted)
+        *wanted = 0;
+    return *wanted != 0;
+}
+
 static void flush_shards(struct node *node)
 {
     uint32_t pinning = UINT32_MAX;
@@ -136,7 +145,7 @@ static void flush_shards(struct node *node)
         struct fsm_flush_policy policy = {
             .bytes_max = flush_share(node),
             .age_ms = (uint64_t)node->config->flush_age_ms,
-            .is_wanted = is_wanted || (is_long && id == pinning),
+            .is_wanted = is_wanted || (is_long && id == pinning) || wants_mark(node, id),
         };
         shard_flush(node->shards[id], &policy, node->now.boot_us / 1000, node->store_worker);
     }
