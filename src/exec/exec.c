@@ -200,6 +200,12 @@ void exec_propose(struct exec *exec)
     }
 }
 
+bool exec_has_open_entry(const struct exec *exec, uint32_t shard)
+{
+    ASSERT(shard < exec->shard_count);
+    return exec->shards[shard].hot->is_open;
+}
+
 static void apply_entry(struct exec_shard *es, const struct entry *entry)
 {
     bool has_rows = entry->kind == ENTRY_ROWS;

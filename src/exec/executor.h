@@ -70,6 +70,10 @@ uint64_t exec_next_deadline_us(const struct exec *exec);
 
 bool exec_waits_a_turn(
     const struct exec *exec); /* a run looks again in the next turn: sleep briefly */
+/* A run that waits in the middle has changed something: its entry has got its index, which nothing
+ * else may take, and is proposed when the run ends. At the end of a turn no other is open. */
+bool exec_has_open_entry(const struct exec *exec, uint32_t shard);
+
 bool exec_wants_flush(const struct exec *exec); /* flush now, whatever waits */
 
 /* DEBUG SET-ACTIVE-EXPIRE */

@@ -61,6 +61,7 @@ static void forget_joining(struct node *node, size_t at)
             (node->joining_count - at) * sizeof(node->joining[0]));
 }
 
+/* Not while an entry is open: the change would take its index. Then it is tried every turn. */
 static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
                    const struct member *member)
 {
@@ -68,6 +69,10 @@ static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
                                         [RAFT_PROMOTE] = "makes a voter of",
                                         [RAFT_DEMOTE] = "makes a learner of",
                                         [RAFT_REMOVE] = "takes out"};
+    if (exec_has_open_entry(node->exec, id)) {
+        node->duty_us = 0;
+        return false;
+    }
     struct raft_change wanted = {.kind = kind, .node = member->node};
     enum raft_err err = shard_change_members(node->shards[id], node->now.boot_us, wanted, member);
     if (err == RAFT_OK)
