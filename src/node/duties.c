@@ -15,6 +15,13 @@ enum {
 
 /* ---- taking in ---- */
 
+static void forget_leaving(struct node *node, size_t at)
+{
+    node->leaving_count--;
+    memmove(&node->leaving[at], &node->leaving[at + 1],
+            (node->leaving_count - at) * sizeof(node->leaving[0]));
+}
+
 bool node_join(struct node *node, const struct member *member, struct buf *error)
 {
     struct members members = *node_members(node);
@@ -32,6 +39,10 @@ bool node_join(struct node *node, const struct member *member, struct buf *error
     if (at == MEMBERS_MAX || members.count == MEMBERS_MAX) {
         buf_printf(error, "a shard has %d members at most", MEMBERS_MAX);
         return false;
+    }
+    for (size_t i = node->leaving_count; i-- > 0;) {
+        if (node->leaving[i].node == member->node)
+            forget_leaving(node, i); /* it has left */
     }
     node->joining[at] = (struct joining){.member = *member, .since_us = node->now.boot_us};
     if (at == node->joining_count)
@@ -165,13 +176,6 @@ static bool votes_elsewhere(const struct node *node, uint64_t id)
             return true;
     }
     return false;
-}
-
-static void forget_leaving(struct node *node, size_t at)
-{
-    node->leaving_count--;
-    memmove(&node->leaving[at], &node->leaving[at + 1],
-            (node->leaving_count - at) * sizeof(node->leaving[0]));
 }
 
 /* Who leaves stops voting first, in all shards, and learns of it in the first one while it is still
@@ -370,9 +374,9 @@ void node_do_duties(struct node *node)
         if (id > 0) {
             align(node, id);
         } else {
+            take_leave(node);
             take_in(node);
             promote_learners(node);
-            take_leave(node);
         }
     }
     if (node->shard_count > 1 && node->now.boot_us - node->balance_us >= BALANCE_US) {
