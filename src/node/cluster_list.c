@@ -90,6 +90,8 @@ bool cluster_list_parse(const char *text, struct members *out, struct buf *error
         if (out->count == MEMBERS_MAX)
             return refuse(error, entry, "too many nodes, 9 at most");
         insert(out, &member);
+        if (*end == ',' && end[1] == 0)
+            return refuse(error, entry, "nothing stands behind the comma after it");
         at = *end == 0 ? end : end + 1;
     }
     return true;
