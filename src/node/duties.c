@@ -84,8 +84,11 @@ static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
         node->duty_us = 0;
         return false;
     }
+    struct member self;
+    node_self(node, &self);
     struct raft_change wanted = {.kind = kind, .node = member->node};
-    enum raft_err err = shard_change_members(node->shards[id], node->now.boot_us, wanted, member);
+    enum raft_err err =
+        shard_change_members(node->shards[id], node->now.boot_us, wanted, member, &self);
     if (err == RAFT_OK)
         log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: %s node %llu", id, DOING[kind],
                   (unsigned long long)member->node);
@@ -189,7 +192,7 @@ static void take_leave(struct node *node)
         const struct member *member = members_find(&members, leaving.node);
         bool is_late = node->now.boot_us - leaving.since_us > LEAVE_MAX_US;
         if (is_late)
-            log_write(node->log, LOG_LEVEL_WARNING, "Node %llu still votes, RAFT REMOVE it again",
+            log_write(node->log, LOG_LEVEL_WARNING, "Node %llu does not go, RAFT REMOVE it again",
                       (unsigned long long)leaving.node);
         if (is_late || member == NULL) {
             forget_leaving(node, i);

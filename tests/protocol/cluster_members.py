@@ -11,7 +11,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
-from nodes import SECRET, Nodes, fields, shard_line  # noqa: E402
+from nodes import SECRET, Nodes, fields, free_ports, shard_line  # noqa: E402
 from quoin import (E, Server, StartFailed, ask, free_port, main, same, test,  # noqa: E402
                    wait_for)
 from resp import Client, ConnectionClosed, Error  # noqa: E402
@@ -157,6 +157,27 @@ def a_node_that_joins_is_listed_and_can_be_given_up(_):
             same(list(nodes.members()), [1])
             wait_for(lambda: "link2" not in nodes.raft(1), what="no link")
             ask(client, "SET a 1", "OK")
+
+
+@test(only="quoin")
+def a_node_that_moved_before_it_was_joined_is_found_where_it_is_now(_):
+    with Nodes(1, count=2) as nodes:
+        same(nodes.on_leader("SET", "a", "1"), b"OK")
+        same(nodes[1].stop(), 0)
+        nodes.ports[:2] = free_ports(2)
+        nodes[1].port = nodes.port(1)
+        nodes[1].directives["cluster-port"] = nodes.peer_port(1)
+        nodes[1].start()
+        nodes.add(2, [1])
+        with nodes[2].client() as client:
+            slot = client("CLUSTER", "KEYSLOT", "a")
+            ask(client, "GET a", E(f"MOVED {slot} {nodes.address(1)}"))
+            same(client("CLUSTER", "SLOTS")[0][2][1], nodes.port(1))
+        found = nodes.members(2)[1]
+        same((found["address"].decode(), found["peer-port"]),
+             (nodes.address(1), nodes.peer_port(1)))
+        nodes[2].restart()
+        wait_for(lambda: nodes.members(2)[1]["linked"] == 1, what="links after a restart")
 
 
 # --- Shrinking ---
