@@ -16,6 +16,13 @@ enum {
 
 /* ---- taking in ---- */
 
+static void forget_leaving(struct node *node, size_t at)
+{
+    node->leaving_count--;
+    memmove(&node->leaving[at], &node->leaving[at + 1],
+            (node->leaving_count - at) * sizeof(node->leaving[0]));
+}
+
 bool node_join(struct node *node, const struct member *member, struct buf *error)
 {
     struct members members = *node_members(node);
@@ -33,6 +40,10 @@ bool node_join(struct node *node, const struct member *member, struct buf *error
     if (at == MEMBERS_MAX || members.count == MEMBERS_MAX) {
         buf_printf(error, "a shard has %d members at most", MEMBERS_MAX);
         return false;
+    }
+    for (size_t i = node->leaving_count; i-- > 0;) {
+        if (node->leaving[i].node == member->node)
+            forget_leaving(node, i); /* it has left */
     }
     node->joining[at] = (struct joining){.member = *member, .since_us = node->now.boot_us};
     if (at == node->joining_count)
@@ -62,6 +73,7 @@ static void forget_joining(struct node *node, size_t at)
             (node->joining_count - at) * sizeof(node->joining[0]));
 }
 
+/* Not while an entry is open: the change would take its index. Then it is tried every turn. */
 static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
                    const struct member *member)
 {
@@ -69,10 +81,15 @@ static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
                                         [RAFT_PROMOTE] = "makes a voter of",
                                         [RAFT_DEMOTE] = "makes a learner of",
                                         [RAFT_REMOVE] = "takes out"};
-    if (exec_holds_entry(node->exec, id))
-        return false; /* it is tried again: changes that are executed have the next index */
+    if (exec_holds_entry(node->exec, id)) { /* changes that are executed have the next index */
+        node->duty_us = 0;
+        return false;
+    }
+    struct member self;
+    node_self(node, &self);
     struct raft_change wanted = {.kind = kind, .node = member->node};
-    enum raft_err err = shard_change_members(node->shards[id], node->now.boot_us, wanted, member);
+    enum raft_err err =
+        shard_change_members(node->shards[id], node->now.boot_us, wanted, member, &self);
     if (err == RAFT_OK)
         log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: %s node %llu", id, DOING[kind],
                   (unsigned long long)member->node);
@@ -165,13 +182,6 @@ static bool votes_elsewhere(const struct node *node, uint64_t id)
     return false;
 }
 
-static void forget_leaving(struct node *node, size_t at)
-{
-    node->leaving_count--;
-    memmove(&node->leaving[at], &node->leaving[at + 1],
-            (node->leaving_count - at) * sizeof(node->leaving[0]));
-}
-
 /* Who leaves stops voting first, in all shards, and learns of it in the first one while it is still
  * a member there. Taken out at once it would never hear of that: a shard that it leads, it would
  * lead on, for only a leader changes members. */
@@ -183,7 +193,7 @@ static void take_leave(struct node *node)
         const struct member *member = members_find(&members, leaving.node);
         bool is_late = node->now.boot_us - leaving.since_us > LEAVE_MAX_US;
         if (is_late)
-            log_write(node->log, LOG_LEVEL_WARNING, "Node %llu still votes, RAFT REMOVE it again",
+            log_write(node->log, LOG_LEVEL_WARNING, "Node %llu does not go, RAFT REMOVE it again",
                       (unsigned long long)leaving.node);
         if (is_late || member == NULL) {
             forget_leaving(node, i);
@@ -388,9 +398,9 @@ void node_do_duties(struct node *node)
         if (id > 0) {
             align(node, id);
         } else {
+            take_leave(node);
             take_in(node);
             promote_learners(node);
-            take_leave(node);
         }
     }
     if (node->shard_count > 1 && node->now.boot_us - node->balance_us >= BALANCE_US) {

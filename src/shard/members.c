@@ -52,13 +52,13 @@ uint64_t shard_members_version(const struct shard *shard)
 }
 
 /* What the core made of the change, with the addresses that only we know. */
-static void take_change(struct shard *shard, const struct member *info)
+static void take_change(struct shard *shard, const struct member *info, const struct member *self)
 {
     const struct raft_members *now = &raft_membership(shard->raft)->members;
     struct members next = {.count = now->count};
     for (uint32_t i = 0; i < now->count; i++) {
         const struct member *known = members_find(&shard->members, now->at[i].id);
-        next.at[i] = known != NULL ? *known : *info;
+        next.at[i] = now->at[i].id == self->node ? *self : known != NULL ? *known : *info;
         next.at[i].node = now->at[i].id;
         next.at[i].is_voter = now->at[i].is_voter;
     }
@@ -67,15 +67,16 @@ static void take_change(struct shard *shard, const struct member *info)
 }
 
 enum raft_err shard_change_members(struct shard *shard, uint64_t boot_us, struct raft_change change,
-                                   const struct member *info)
+                                   const struct member *info, const struct member *self)
 {
     uint64_t index;
     ASSERT(change.kind != RAFT_ADD_LEARNER || info != NULL);
+    ASSERT(self->node == shard->node_id);
     enum raft_err err = raft_propose_change(shard->raft, boot_us, change, &index);
     if (err != RAFT_OK)
         return err;
     struct buf payload = {0};
-    take_change(shard, info);
+    take_change(shard, info, self);
     members_append(&payload, &shard->members);
     struct entry *entry = entry_new(ENTRY_MEMBERS, payload.data, payload.size);
     entry->index = index;

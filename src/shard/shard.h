@@ -132,9 +132,11 @@ uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us);
 const struct members *shard_members(const struct shard *shard);
 uint64_t shard_members_version(const struct shard *shard);
 
-/* Leader: proposes a change of one member; info tells where an added one is. */
+/* Leader: proposes a change of one member; info tells where an added one is. self: where this node
+ * is now, which the entry tells along; it may have moved since it was written down. */
 MUST_USE enum raft_err shard_change_members(struct shard *shard, uint64_t boot_us,
-                                            struct raft_change change, const struct member *info);
+                                            struct raft_change change, const struct member *info,
+                                            const struct member *self);
 
 /* ---- installs ---- */
 
