@@ -72,6 +72,8 @@ bool exec_is_settled(const struct exec *exec); /* nothing proposed is unapplied,
 /* Boot time at which a request's waiting ends; UINT64_MAX: none waits with a deadline. */
 uint64_t exec_next_deadline_us(const struct exec *exec);
 
+bool exec_waits_a_turn(
+    const struct exec *exec); /* a run looks again in the next turn: sleep briefly */
 bool exec_wants_flush(const struct exec *exec); /* flush now, whatever waits */
 
 /* DEBUG SET-ACTIVE-EXPIRE */
