@@ -29,7 +29,8 @@ LATENCY_SECONDS_MAX = 0.25    # of a write's median, with a majority of healthy 
 
 
 class Gaps:
-    """Times without service, told at the end."""
+    """Times without service as clients see it, told at the end. Where nobody closes connections
+    (a freeze, a cut) that is mostly how long clients wait for an answer, not the election."""
 
     def __init__(self, what):
         self.what = what
