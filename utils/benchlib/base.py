@@ -5,6 +5,7 @@ import contextlib
 import csv
 import functools
 import json
+import math
 import os
 import random
 import signal
@@ -185,10 +186,15 @@ def median(samples, field):
     return statistics.median(getattr(one, field) for one in samples)
 
 
+def quotient(a, b):
+    """Infinite when a server answered nothing for a whole sample: that is to be seen."""
+    return a / b if b else math.inf
+
+
 def ratio_text(theirs, ours):
     """Ratio of the medians, and the least and the greatest of the rounds'."""
-    ratios = [b / a for a, b in zip(theirs, ours)]
-    middle = statistics.median(ours) / statistics.median(theirs)
+    ratios = [quotient(b, a) for a, b in zip(theirs, ours)]
+    middle = quotient(statistics.median(ours), statistics.median(theirs))
     return f"**{middle:.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
 
 

@@ -37,7 +37,7 @@ class Puts:
         numbers = tool_numbers(done.stdout)
         assert numbers["errors"] <= numbers["puts"] / 100, done.stdout
         self.rate = numbers["puts"] / numbers["seconds"]
-        self.p50, self.p99 = numbers["p50"], numbers["p99"]
+        self.p50, self.p99, self.worst = numbers["p50"], numbers["p99"], numbers["worst"]
         self.client_share = numbers["cpu"] / numbers["seconds"]
 
 
@@ -48,7 +48,7 @@ def share_text(samples):
 
 
 def write_row(targets, clients, shared=1):
-    what = f"{clients} clients" + (f", etcd's on {clients // shared} connections" * (shared > 1))
+    what = f"{clients} client{'s' * (clients > 1)}" + (f", etcd's on {clients // shared} connections" * (shared > 1))
     if not is_wanted(what):
         return
     samples = {name: [] for name in targets}

@@ -7,9 +7,10 @@
  * without encryption; --shared clients use one connection, each with its own stream). The keys are
  * drawn from --keys, the values are --size bytes. It prints
  *
- *   puts N seconds S p50 MS p99 MS cpu S errors N moved N last TEXT
+ *   puts N seconds S p50 MS p99 MS worst MS cpu S errors N moved N last TEXT
  *
- * where cpu is this program's own CPU time: near S means that it was the bottleneck. */
+ * where worst counts requests that are still in flight at the end, too, and cpu is this program's
+ * own CPU time: near S means that it was the bottleneck. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,7 @@ struct load {
     uint64_t now_us, count_from_us, end_us;
     bool is_retrying;
     unsigned long long puts, errors, moved;
+    uint64_t worst_us;
     char last_error[128];
     uint32_t *latency;
     char value[VALUE_MAX];
@@ -217,10 +219,17 @@ static void send_next(struct load *load, struct client *client)
 
 /* ---- what comes back ---- */
 
+static uint64_t note_latency(struct load *load, const struct client *client)
+{
+    uint64_t spent_us = load->now_us - client->sent_us;
+    load->worst_us = spent_us > load->worst_us ? spent_us : load->worst_us;
+    return spent_us;
+}
+
 static void end_request(struct load *load, struct client *client)
 {
     if (load->now_us >= load->count_from_us) {
-        uint64_t spent_us = load->now_us - client->sent_us;
+        uint64_t spent_us = note_latency(load, client);
         load->latency[spent_us < LATENCIES ? spent_us : LATENCIES - 1]++;
         load->puts++;
     }
@@ -394,6 +403,8 @@ static void run(struct load *load)
         if (load->is_retrying)
             retry(load);
     }
+    for (size_t i = 0; i < load->clients; i++)
+        (void)note_latency(load, &load->client[i]);
 }
 
 static double latency_ms(const struct load *load, double share)
@@ -410,9 +421,10 @@ static double latency_ms(const struct load *load, double share)
 static void report(const struct load *load, double cpu_s)
 {
     double seconds = (double)(load->now_us - load->count_from_us) / 1e6;
-    printf("puts %llu seconds %.3f p50 %.3f p99 %.3f cpu %.3f errors %llu moved %llu last %s\n",
-           load->puts, seconds, latency_ms(load, 0.5), latency_ms(load, 0.99), cpu_s, load->errors,
-           load->moved, load->last_error);
+    printf("puts %llu seconds %.3f p50 %.3f p99 %.3f worst %.3f cpu %.3f errors %llu moved %llu "
+           "last %s\n",
+           load->puts, seconds, latency_ms(load, 0.5), latency_ms(load, 0.99),
+           (double)load->worst_us / 1000, cpu_s, load->errors, load->moved, load->last_error);
 }
 
 /* ---- options ---- */
