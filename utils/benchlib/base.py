@@ -24,7 +24,7 @@ def read_options():
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
     parser.add_argument("--rounds", type=int, help="samples for a median")
     parser.add_argument("--row", default="", help="only rows with this text in their name")
-    parser.add_argument("--seconds", type=float, help="how long each row of queue takes")
+    parser.add_argument("--seconds", type=float, help="of load for each row and server of queue")
     parser.add_argument("--json", metavar="FILE", help="keep all samples there")
     return parser.parse_args()
 

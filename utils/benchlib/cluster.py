@@ -10,7 +10,7 @@ from quoin import die_with_parent
 from .base import (LARGE_KEYS, QUICK, ROUNDS, bench_tool, is_wanted, keep, median, ratio_text,
                    sample, say, say_row, tool_numbers)
 from .failovers import failover_row
-from .nodes import NODES, EtcdNodes, QuoinNodes, etcd_version, install_etcd
+from .nodes import EtcdNodes, QuoinNodes, etcd_version, install_etcd
 
 VALUE = 64
 SECONDS = 0.5 if QUICK else 1.0
@@ -88,8 +88,8 @@ def client_row(one, clients):
 def writes(targets):
     etcd = f"etcd {etcd_version()}" if ETCD in targets else "etcd (not installed, left out)"
     say("\n### Writes to three nodes\n")
-    say(f"Three nodes on this machine, appendfsync always, beside one node and beside {NODES} "
-        f"nodes of {etcd}, which syncs every write, too; default settings otherwise. Values of {VALUE} "
+    say("Three nodes on this machine, appendfsync always, beside one node and beside three of "
+        f"{etcd}, which syncs every write, too; default settings otherwise. Values of {VALUE} "
         f"bytes, {LARGE_KEYS:,} random keys, each client with one request in flight, to the "
         "leader. The same client program for all (utils/benchlib/put_load.c), which speaks RESP or "
         "etcd's gRPC over HTTP/2, a connection for each client unless said; its own share of one "
@@ -120,8 +120,8 @@ def failovers(targets):
         "around the kill. The node is started again and catches up before the next one. At the "
         "end the last acknowledged write, or a later one, is there. etcd is written to through its "
         "JSON gateway here.\n")
-    say("| | kills | median ms | least ms | worst ms |")
-    say("|---|--:|--:|--:|--:|")
+    say("| | kills | median ms | least ms | worst ms | worst when the node returns ms |")
+    say("|---|--:|--:|--:|--:|--:|")
     for name in (THREE, ETCD):
         if name in targets and is_wanted(f"failover, {name}"):
             with targets[name].awake():
