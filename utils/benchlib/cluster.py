@@ -48,7 +48,7 @@ def share_text(samples):
 
 
 def write_row(targets, clients, shared=1):
-    what = f"{clients} clients"
+    what = "1 client" if clients == 1 else f"{clients} clients"
     if shared > 1:
         what += f", etcd's on {clients // shared} connections"
     if not is_wanted(what):
