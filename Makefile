@@ -111,11 +111,13 @@ run: deps-build ## build and start a server on port 6379 with its data in ./data
 	@echo "quoin-server on 127.0.0.1:6379, data in ./data; connect with: redis-cli -p 6379 (Ctrl-C stops)"
 	@exec $(SERVER) conf/quoin.conf
 
-.PHONY: deps-build deps-test
+.PHONY: deps-build deps-test deps-bench
 deps-build: ## install the packages a build needs (deps/packages.txt)
 	@deps/install build
 deps-test: ## install the packages the tests need
 	@deps/install test
+deps-bench: ## install the packages `make bench` needs; it does without those that are not to be had
+	@deps/install bench || true
 
 # --- Tests: one word per kind; each may be run alone ----------------------------------------
 
@@ -217,7 +219,7 @@ fuzzed: $(FUZZED)
 	done; exit $$failed
 
 .PHONY: bench
-bench: $(SERVER) $(BENCH) ## throughput, latency and memory, compared with redis-server and etcd
+bench: deps-bench $(SERVER) $(BENCH) ## throughput, latency and memory, compared with redis-server and etcd
 	@utils/bench
 
 # --- The rest --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import contextlib
 import csv
 import functools
 import json
+import math
 import os
 import random
 import signal
@@ -23,7 +24,7 @@ def read_options():
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
     parser.add_argument("--rounds", type=int, help="samples for a median")
     parser.add_argument("--row", default="", help="only rows with this text in their name")
-    parser.add_argument("--seconds", type=float, help="how long each row of queue takes")
+    parser.add_argument("--seconds", type=float, help="of load for each row and server of queue")
     parser.add_argument("--json", metavar="FILE", help="keep all samples there")
     return parser.parse_args()
 
@@ -185,10 +186,15 @@ def median(samples, field):
     return statistics.median(getattr(one, field) for one in samples)
 
 
+def quotient(a, b):
+    """Infinite when a server answered nothing for a whole sample: that is to be seen."""
+    return a / b if b else math.inf
+
+
 def ratio_text(theirs, ours):
     """Ratio of the medians, and the least and the greatest of the rounds'."""
-    ratios = [b / a for a, b in zip(theirs, ours)]
-    middle = statistics.median(ours) / statistics.median(theirs)
+    ratios = [quotient(b, a) for a, b in zip(theirs, ours)]
+    middle = quotient(statistics.median(ours), statistics.median(theirs))
     return f"**{middle:.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
 
 

@@ -51,7 +51,7 @@ def longest_gap(times):
 
 
 def fail_over(nodes, writer):
-    """Seconds without an answer after one kill, the longest pause until the node is back."""
+    """The longest pause between answers around the kill, and the one while the node returns."""
     before = writer.last
     wait_for(lambda: writer.last > before, 60, f"a write ({writer.failure!r})")
     time.sleep(CALM_SECONDS)
@@ -59,18 +59,21 @@ def fail_over(nodes, writer):
     victim = nodes.kill_leader()
     killed_at = time.monotonic()
     wait_for(lambda: writer.done_at[-1] > killed_at + 0.5, 60, f"a write ({writer.failure!r})")
-    gap = longest_gap(writer.done_at[first:])
+    after = writer.last
+    gap = longest_gap(writer.done_at[first:after])
     nodes.revive(victim)
-    return gap
+    back = writer.last
+    wait_for(lambda: writer.last > back, 60, f"a write ({writer.failure!r})")
+    return gap, longest_gap(writer.done_at[after - 1:])
 
 
 def failover_row(what, nodes, count):
     writer = Writer(nodes)
     writer.start()
-    gaps = [fail_over(nodes, writer) for _ in range(count)]
+    gaps, returns = zip(*[fail_over(nodes, writer) for _ in range(count)])
     writer.stop()
     written = nodes.last_written()
     assert written >= writer.last, f"{writer.last} was acknowledged, {written} is there"
-    keep(f"failover, {what}", {what: gaps})
+    keep(f"failover, {what}", {what: gaps}, returns=returns)
     say_row(what, str(count), f"{1000 * statistics.median(gaps):,.0f}",
-            f"{1000 * min(gaps):,.0f}", f"{1000 * max(gaps):,.0f}")
+            f"{1000 * min(gaps):,.0f}", f"{1000 * max(gaps):,.0f}", f"{1000 * max(returns):,.0f}")

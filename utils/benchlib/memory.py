@@ -107,8 +107,8 @@ def element_row(what, loaded):
 
 def elements():
     say("\n### Bytes per element\n")
-    say(f"{ELEMENTS:,} elements, in values of {SMALL} or all in one, appendfsync everysec: what was "
-        f"added to an empty server, {IDLE_SECONDS} s after the last write, by the number of "
+    say(f"{ELEMENTS:,} elements, in values of {SMALL} or all in one, appendfsync everysec: what "
+        f"was added to an empty server, {IDLE_SECONDS} s after the last write, by the number of "
         "elements. `used` is used_memory, all that is allocated (with Quoin's log buffers, filters "
         "and store); `hot` is hot_memory, the objects alone; resident bytes are noisy at this "
         "size.\n")

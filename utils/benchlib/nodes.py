@@ -104,8 +104,9 @@ class QuoinNodes(Nodes):
         return [one.port for one in self.servers]
 
     def words(self):
-        """For put_load: all ports, since it follows MOVED."""
-        return ["resp", "--ports", ",".join(map(str, self.ports()))]
+        """For put_load: all ports, since it follows MOVED, first that of a leader."""
+        ports = sorted(self.ports(), key=self.leader().port.__ne__)
+        return ["resp", "--shards", str(self.shards), "--ports", ",".join(map(str, ports))]
 
     def raft(self, one):
         """Lines shardN of INFO raft: [{"role": …, "applied": …}, …]; empty when it says nothing."""

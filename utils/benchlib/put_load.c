@@ -2,14 +2,16 @@
  * tells how many were answered and how fast. One loop in one thread.
  *
  *   put_load PROTOCOL --ports P,P,… [--clients N] [--ms N] [--keys N] [--size BYTES] [--shared N]
+ *            [--shards N]
  *
- * PROTOCOL is resp (SET; MOVED is followed and remembered by slot) or grpc (etcd's Put, over HTTP/2
- * without encryption; --shared clients use one connection, each with its own stream). The keys are
- * drawn from --keys, the values are --size bytes. It prints
+ * PROTOCOL is resp (SET; MOVED is followed and remembered for its one of --shards) or grpc (etcd's
+ * Put, over HTTP/2 without encryption; --shared clients use one connection, each with its own
+ * stream). The keys are drawn from --keys, the values are --size bytes. It prints
  *
- *   puts N seconds S p50 MS p99 MS cpu S errors N moved N last TEXT
+ *   puts N seconds S p50 MS p99 MS worst MS cpu S errors N moved N last TEXT
  *
- * where cpu is this program's own CPU time: near S means that it was the bottleneck. */
+ * where worst counts requests that are still in flight at the end, too, and cpu is this program's
+ * own CPU time: near S means that it was the bottleneck. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,11 +28,13 @@
 #include "base/crc16.h"
 #include "base/mem.h"
 #include "base/prng.h"
+#include "router/router.h"
 
 enum {
     PORTS_MAX = 16,
     CLIENTS_MAX = 4096,
     SLOTS = 16384,
+    SHARDS_MAX = 1024,
     VALUE_MAX = 4096,
     IN_MAX = 32768, /* more than one frame of HTTP/2 */
     KEY_SIZE = 16,
@@ -69,15 +73,16 @@ struct load {
     bool is_grpc;
     uint16_t ports[PORTS_MAX];
     size_t port_count;
-    unsigned long long clients, ms, keys, size, shared;
+    unsigned long long clients, ms, keys, size, shared, shards;
     int epoll;
     struct client *client;
     struct prng prng;
-    uint8_t port_of_slot[SLOTS];
+    uint8_t port_of_shard[SHARDS_MAX];
     struct buf out;
     uint64_t now_us, count_from_us, end_us;
     bool is_retrying;
     unsigned long long puts, errors, moved;
+    uint64_t worst_us;
     char last_error[128];
     uint32_t *latency;
     char value[VALUE_MAX];
@@ -175,18 +180,21 @@ static void open_connection(struct load *load, struct connection *connection)
     if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event) != 0)
         fail("epoll_ctl");
     connection->next_stream = 1;
-    if (load->is_grpc)
+    if (load->is_grpc) {
         append_preface(&load->out);
+        send_out(load, connection);
+    }
 }
 
-static uint16_t slot_of(const char *key)
+static uint8_t *port_of_key(struct load *load, const char *key)
 {
-    return crc16(bytes_of(key, KEY_SIZE)) % SLOTS;
+    uint16_t slot = crc16(bytes_of(key, KEY_SIZE)) % SLOTS;
+    return &load->port_of_shard[router_shard_of_slot((uint32_t)load->shards, slot)];
 }
 
 static void send_request(struct load *load, struct client *client)
 {
-    size_t port = load->is_grpc ? 0 : load->port_of_slot[slot_of(client->key)];
+    size_t port = load->is_grpc ? 0 : *port_of_key(load, client->key);
     struct connection *connection = client->connections[port];
     client->retry_us = 0;
     if (connection->fd < 0)
@@ -217,10 +225,17 @@ static void send_next(struct load *load, struct client *client)
 
 /* ---- what comes back ---- */
 
+static uint64_t note_latency(struct load *load, const struct client *client)
+{
+    uint64_t spent_us = load->now_us - client->sent_us;
+    load->worst_us = spent_us > load->worst_us ? spent_us : load->worst_us;
+    return spent_us;
+}
+
 static void end_request(struct load *load, struct client *client)
 {
     if (load->now_us >= load->count_from_us) {
-        uint64_t spent_us = load->now_us - client->sent_us;
+        uint64_t spent_us = note_latency(load, client);
         load->latency[spent_us < LATENCIES ? spent_us : LATENCIES - 1]++;
         load->puts++;
     }
@@ -246,7 +261,7 @@ static void follow(struct load *load, struct client *client, struct bytes text)
     load->moved++;
     for (size_t i = 0; i < load->port_count; i++) {
         if (load->ports[i] == port) {
-            load->port_of_slot[slot_of(client->key)] = (uint8_t)i;
+            *port_of_key(load, client->key) = (uint8_t)i;
             send_request(load, client);
             return;
         }
@@ -372,6 +387,13 @@ static void make_clients(struct load *load)
     }
 }
 
+/* All to the first port, before the clock starts; others when MOVED asks for them. */
+static void open_connections(struct load *load)
+{
+    for (size_t i = 0; i < load->clients; i += load->shared)
+        open_connection(load, load->client[i].connections[0]);
+}
+
 static void retry(struct load *load)
 {
     load->is_retrying = false;
@@ -394,6 +416,8 @@ static void run(struct load *load)
         if (load->is_retrying)
             retry(load);
     }
+    for (size_t i = 0; i < load->clients; i++)
+        (void)note_latency(load, &load->client[i]);
 }
 
 static double latency_ms(const struct load *load, double share)
@@ -410,9 +434,10 @@ static double latency_ms(const struct load *load, double share)
 static void report(const struct load *load, double cpu_s)
 {
     double seconds = (double)(load->now_us - load->count_from_us) / 1e6;
-    printf("puts %llu seconds %.3f p50 %.3f p99 %.3f cpu %.3f errors %llu moved %llu last %s\n",
-           load->puts, seconds, latency_ms(load, 0.5), latency_ms(load, 0.99), cpu_s, load->errors,
-           load->moved, load->last_error);
+    printf("puts %llu seconds %.3f p50 %.3f p99 %.3f worst %.3f cpu %.3f errors %llu moved %llu "
+           "last %s\n",
+           load->puts, seconds, latency_ms(load, 0.5), latency_ms(load, 0.99),
+           (double)load->worst_us / 1000, cpu_s, load->errors, load->moved, load->last_error);
 }
 
 /* ---- options ---- */
@@ -447,7 +472,7 @@ static void read_options(struct load *load, int argc, char **argv)
         unsigned long long *value;
     } options[] = {
         {"--clients", &load->clients}, {"--ms", &load->ms},         {"--keys", &load->keys},
-        {"--size", &load->size},       {"--shared", &load->shared},
+        {"--size", &load->size},       {"--shared", &load->shared}, {"--shards", &load->shards},
     };
     load->is_grpc = argc > 1 && strcmp(argv[1], "grpc") == 0;
     for (int i = 2; i < argc; i += 2) {
@@ -468,16 +493,19 @@ static void read_options(struct load *load, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct load *load = mem_zero(sizeof(*load));
-    *load = (struct load){.clients = 50, .ms = 1000, .keys = 100000, .size = 64, .shared = 1};
+    *load = (struct load){
+        .clients = 50, .ms = 1000, .keys = 100000, .size = 64, .shared = 1, .shards = 1};
     read_options(load, argc, argv);
     ASSERT(load->port_count > 0 && load->keys > 0 && load->size < VALUE_MAX);
     ASSERT(load->shared > 0 && load->clients % load->shared == 0 && load->clients <= CLIENTS_MAX);
     ASSERT(load->is_grpc || load->shared == 1);
+    ASSERT(load->shards > 0 && load->shards <= SHARDS_MAX);
     memset(load->value, 'v', sizeof(load->value));
     load->prng = prng_init(clock_us(CLOCK_MONOTONIC));
     load->latency = mem_zero(LATENCIES * sizeof(*load->latency));
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     make_clients(load);
+    open_connections(load);
     load->now_us = clock_us(CLOCK_MONOTONIC);
     load->count_from_us = load->now_us + WARM_US;
     load->end_us = load->count_from_us + load->ms * 1000;

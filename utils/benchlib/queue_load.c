@@ -172,12 +172,15 @@ static void join(const pthread_t *threads, unsigned long long count)
         (void)pthread_join(threads[i], NULL);
 }
 
+/* The group is there already when the queue was used before. */
 static void prepare(const struct load *load)
 {
     redisContext *connection = connect_or_exit(load);
-    freeReplyObject(checked(connection, redisCommand(connection, "DEL list stream")));
-    void *reply = redisCommand(connection, "XGROUP CREATE stream group $ MKSTREAM");
-    freeReplyObject(checked(connection, reply));
+    redisReply *reply = redisCommand(connection, "XGROUP CREATE stream group $ MKSTREAM");
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR ||
+        strncmp(reply->str, "BUSYGROUP", 9) != 0)
+        (void)checked(connection, reply);
+    freeReplyObject(reply);
     redisFree(connection);
 }
 

@@ -10,8 +10,8 @@ from quoin import die_with_parent
 from .base import (MIB, NAMES, OPTIONS, QUICK, awake, bench_tool, is_wanted, keep, pair, ratio_text,
                    say, say_row, tool_numbers)
 
-SECONDS = OPTIONS.seconds or (6 if QUICK else 60)  # of each row, both servers together
-SLICES = 3 if SECONDS < 30 else 5 if SECONDS < 600 else 15  # for each server
+SECONDS = OPTIONS.seconds or (3 if QUICK else 60)  # of load, for each row and server
+SLICES = 3 if SECONDS < 30 else 5 if SECONDS < 600 else 15
 PRODUCERS = CONSUMERS = 4
 VALUE = 100
 SIZE_EVERY = 0.25
@@ -52,7 +52,7 @@ def queue_row(servers, what, kind):
     for _ in range(SLICES):
         for name, one in servers.items():
             with awake(one):
-                rate, share = run_slice(one, kind, SECONDS / SLICES / 2, sizes[name])
+                rate, share = run_slice(one, kind, SECONDS / SLICES, sizes[name])
             rates[name].append(rate)
             shares[name].append(share)
     keep(what, rates, disk_bytes=sizes, client_cpu=shares)
@@ -68,7 +68,7 @@ def queue():
     say(f"{PRODUCERS} producers and {CONSUMERS} consumers, a connection each, messages of {VALUE} "
         "bytes, at most 1,000 of them waiting; streams read and acknowledge up to 10 at a time and "
         "are cut at about 10,000 entries. Every message arrived exactly once. "
-        f"{SECONDS:g} s for a row, in {SLICES} turns of each server, appendfsync everysec. Here "
+        f"{SECONDS:g} s for each server and row, in {SLICES} turns, appendfsync everysec. Here "
         "Redis rewrites its AOF by itself, as it does by default. Disk: the data directory at "
         "first, at its largest, and at last.\n")
     say("| what | Redis messages/s | Quoin messages/s | ratio (range) | Redis disk MB "
