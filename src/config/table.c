@@ -154,7 +154,7 @@ static const struct config_directive table[] = {
            "log bytes of a shard that start a flush"),
     INT("flush-age-ms", MUTABLE, flush_age_ms, 1, 86400000, "10000",
         "age of unflushed rows that starts a flush"),
-    MEMORY("entry-max", FIXED, entry_max, MB, 2 * GB, "1gb",
+    MEMORY("entry-max", FIXED, entry_max, MB, 960 * MB, "960mb",
            "rows of one command, MULTI or script"),
     AMOUNT("disk-reserve", MUTABLE, disk_reserve, "auto",
            "space kept free; below it writes are refused"),

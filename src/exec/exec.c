@@ -174,7 +174,8 @@ void exec_begin_turn(struct exec *exec, struct turn_time now)
         es->now_us = shard_now_us(es->shard, now.boot_us, now.wall_us);
         es->hot->clock = (uint32_t)(now.boot_us >> 16);
         es->is_asked = false;
-        if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_is_open(es)))
+        if (!list_is_empty(&es->queue) &&
+            (exec_knows_what_to_say(es) || exec_shard_is_open(es) || exec_has_confirmed(es)))
             exec_wake_queue(es);
     }
 }

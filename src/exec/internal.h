@@ -53,14 +53,15 @@ struct exec_shard {
     uint64_t lost_at_us;            /* when the lead was lost last */
     struct term_run terms[EXEC_TERM_RUNS];
     int term_count;
-    struct run *holder;     /* the run that has the shard for itself: nobody else executes */
-    bool serves_woken;      /* exec_serve_woken is under way */
-    bool awaits_key;        /* the holder is inside a command that has objects in its hands */
-    struct list queue;      /* requests that wait for the shard */
-    struct list loads;      /* under way */
-    uint64_t now_us;        /* the time of the log in this turn */
-    bool read_is_confirmed; /* in this turn (L9) */
-    bool is_asked;          /* read_is_confirmed was decided in this turn */
+    struct run *holder;       /* the run that has the shard for itself: nobody else executes */
+    bool serves_woken;        /* exec_serve_woken is under way */
+    bool awaits_key;          /* the holder is inside a command that has objects in its hands */
+    struct list queue;        /* requests that wait for the shard */
+    struct list loads;        /* under way */
+    uint64_t now_us;          /* the time of the log in this turn */
+    uint64_t reads_confirmed; /* the round up to which the queue was woken */
+    bool read_is_confirmed;   /* in this turn (L9) */
+    bool is_asked;            /* read_is_confirmed was decided in this turn */
 
     /* Housekeeping reads, one of each at a time. */
     struct expiry_scan *expiry;
@@ -137,6 +138,7 @@ void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *re
 void exec_open_entry(struct exec_shard *es);
 void exec_close_entry(struct exec_shard *es);
 bool exec_shard_is_open(struct exec_shard *es);
+bool exec_has_confirmed(struct exec_shard *es);
 
 /* From inside a fiber: gives way until exec_make_ready takes the request up again. */
 void exec_yield(struct run *run);

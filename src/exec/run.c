@@ -37,14 +37,26 @@ static bool ask_quorum(struct exec_shard *es, struct request_wait *wait)
  * voter's lease always covers them once its own no-op is applied. */
 static bool confirm_reads(struct exec_shard *es, struct request *request)
 {
-    return es->exec->limits.reads_need_quorum && request != NULL ? ask_quorum(es, &request->wait)
-                                                                 : ask_lease(es);
+    if ((request == NULL || !es->exec->limits.reads_need_quorum) && ask_lease(es))
+        return true;
+    return request != NULL && ask_quorum(es, &request->wait);
 }
 
 static bool is_free(const struct exec_shard *es)
 {
     return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && exec_leads(es) &&
            shard_is_serving(es->shard) && !raft_is_transferring(shard_raft(es->shard));
+}
+
+/* A round was confirmed since this was asked last: some who wait for one may go on. A leader that
+ * gave its lease up, for a transfer that came to nothing, answers by rounds until its term ends. */
+bool exec_has_confirmed(struct exec_shard *es)
+{
+    uint64_t confirmed = shard_reads_confirmed(es->shard);
+    bool is_news = confirmed != es->reads_confirmed && is_free(es);
+    if (is_news)
+        es->reads_confirmed = confirmed;
+    return is_news;
 }
 
 bool exec_shard_is_open(struct exec_shard *es)

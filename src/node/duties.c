@@ -273,8 +273,20 @@ static void take_out(struct node *node, uint32_t id, const struct members *own)
     told->surplus_since_us = 0;
 }
 
+/* A view of the first shard that is old, or of nothing, would take everybody out. */
+static bool knows_first_shard(const struct node *node)
+{
+    struct shard *first = node->shards[0];
+    const struct raft *raft = shard_raft(first);
+    uint64_t commit = raft_commit_index(raft);
+    return raft_leader(raft) != 0 && !shard_has_lost_rows(first) && node_members(node)->count > 0 &&
+           raft_membership(raft)->index <= commit && raft_applied_index(raft) == commit;
+}
+
 static void align(struct node *node, uint32_t id)
 {
+    if (!knows_first_shard(node))
+        return;
     struct members own = *shard_members(node->shards[id]);
     if (!bring_up(node, id, &own))
         take_out(node, id, &own);

@@ -27,12 +27,20 @@ enum {
     ACK_LOST_MAX_US = 2000000, /* … and so long after the link broke: it may have died with them */
 };
 
+enum {
+    STILL_MAX_US = 30000000, /* a stream that does not move for so long is given up */
+    META_ROWS_MAX = 4 << 20, /* of M and N rows, which memory keeps until the end */
+};
+
+#define INDEX_MAX ((uint64_t)1 << 62) /* more is nobody's (L11) */
+
 struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
     bool is_reading, is_sent, is_broken;
     uint32_t shard;
     uint64_t peer, stream, term;
+    uint64_t moved_us;         /* when a chunk left */
     uint64_t sent_us, lost_us; /* the last chunk; the link after it, 0: not lost */
     struct store_export rows;
 };
@@ -59,7 +67,8 @@ struct taking {
     bool is_stopped;      /* the stream is gone: abandon */
     bool has_settled;     /* the last job was asked for */
     struct store_import import;
-    uint64_t since_us;
+    size_t owed; /* bytes that came and that the sender got no credit for yet */
+    uint64_t since_us, moved_us;
 };
 
 struct installs {
@@ -130,6 +139,13 @@ static void end_giving(struct node *node, struct giving *giving)
     giving->is_used = false;
 }
 
+/* Ids count anew with each link, so one that outlived its link names nobody's stream: 0. */
+static void stop_stream(struct node *node, uint64_t peer, uint64_t stream, bool is_ours)
+{
+    if (stream != 0)
+        peers_stream_stop(node->peers, peer, stream, is_ours);
+}
+
 static void give_up(struct node *node, struct giving *giving, const char *why)
 {
     struct shard *shard = node->shards[giving->shard];
@@ -137,7 +153,7 @@ static void give_up(struct node *node, struct giving *giving, const char *why)
               giving->shard, (unsigned long long)giving->peer, why);
     node->installs->given_up++;
     if (giving->is_begun)
-        peers_stream_stop(node->peers, giving->peer, giving->stream, true);
+        stop_stream(node, giving->peer, giving->stream, true);
     if (giving->is_begun && shard_lead_term(shard) == giving->term)
         raft_install_abandoned(shard_raft(shard), node->now.boot_us, giving->peer);
     end_giving(node, giving);
@@ -171,6 +187,7 @@ static void begin_giving(struct node *node, struct giving *giving)
         return;
     }
     giving->is_begun = true;
+    giving->moved_us = node->now.boot_us;
     shard_pin(shard, index);
     raft_install_begin(shard_raft(shard), node->now.boot_us, giving->peer, index);
     log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: rows as of index %llu go to node %llu",
@@ -215,6 +232,7 @@ static void send_chunk(struct node *node, struct giving *giving)
             return;
         }
         buf_consume(rows, size);
+        giving->moved_us = node->now.boot_us;
     }
     if (giving->rows.complete)
         send_end(node, giving);
@@ -257,13 +275,15 @@ static void step_giving(struct node *node, struct giving *giving)
     else if (is_acknowledged(node, giving)) {
         node->installs->given++;
         if (!giving->is_sent)
-            peers_stream_stop(node->peers, giving->peer, giving->stream, true);
+            stop_stream(node, giving->peer, giving->stream, true);
         end_giving(node, giving);
     } else if (giving->is_sent) {
         if (node->now.boot_us - giving->sent_us > ACK_MAX_US)
             give_up(node, giving, "no acknowledgement");
         else if (giving->lost_us != 0 && node->now.boot_us - giving->lost_us > ACK_LOST_MAX_US)
             give_up(node, giving, "no acknowledgement since the link broke");
+    } else if (node->now.boot_us - giving->moved_us > STILL_MAX_US) {
+        give_up(node, giving, "the other end takes nothing");
     } else if (giving->rows.rows_sent == 0 && giving->rows.rows.size == 0 &&
                !giving->rows.complete) {
         read_chunk(node, giving);
@@ -283,7 +303,8 @@ static bool decode_open(struct bytes payload, struct taking *taking)
     taking->meta.applied_term = take_u64(&fields);
     taking->meta.stamp_us = take_u64(&fields);
     if (fields.is_short || version != VERSION || taking->meta.applied_index == 0 ||
-        taking->meta.applied_term == 0 || !members_decode(fields.rest, &members) ||
+        taking->meta.applied_index > INDEX_MAX || taking->meta.applied_term == 0 ||
+        !members_decode(fields.rest, &members) ||
         !members_have_voter(&members)) /* the core would assert it (L11) */
         return false;
     buf_append(&taking->members, fields.rest);
@@ -297,13 +318,22 @@ static void submit(struct node *node, uint32_t shard)
                       node->store_worker);
 }
 
+/* What is committed, or compacted, is not taken back. */
+static bool is_news(struct node *node, uint32_t shard, uint64_t index)
+{
+    struct raft *raft = shard_raft(node->shards[shard]);
+    return index > raft_commit_index(raft) ||
+           (shard_has_lost_rows(node->shards[shard]) && index >= raft_base_index(raft));
+}
+
 /* Only from whom the core follows, only what is news, and one at a time. */
-static bool may_take(struct node *node, uint32_t shard, uint64_t from, uint64_t index)
+static bool may_take(struct node *node, uint32_t shard, uint64_t from,
+                     const struct store_meta *meta)
 {
     struct raft *raft = shard_raft(node->shards[shard]);
     return node->installs->taking[shard].state == TAKING_NONE && raft_role(raft) != RAFT_LEADER &&
-           raft_leader(raft) == from &&
-           (index > raft_commit_index(raft) || shard_has_lost_rows(node->shards[shard]));
+           raft_leader(raft) == from && meta->applied_term <= raft_term_now(raft) &&
+           is_news(node, shard, meta->applied_index);
 }
 
 static void open_taking(struct node *node, const struct peers_input *input)
@@ -313,9 +343,10 @@ static void open_taking(struct node *node, const struct peers_input *input)
     struct taking next = {.state = TAKING_OPENING,
                           .from = input->node,
                           .stream = input->stream.stream,
-                          .since_us = node->now.boot_us};
+                          .since_us = node->now.boot_us,
+                          .moved_us = node->now.boot_us};
     if (!decode_open(input->stream.payload, &next) ||
-        !may_take(node, shard, input->node, next.meta.applied_index)) {
+        !may_take(node, shard, input->node, &next.meta)) {
         peers_stream_stop(node->peers, input->node, input->stream.stream, false);
         taking_free(&next);
         return;
@@ -369,7 +400,7 @@ static void abandon(struct node *node, uint32_t shard, struct taking *taking, co
     log_write(node->log, LOG_LEVEL_WARNING, "Shard %u: rows from node %llu given up: %s", shard,
               (unsigned long long)taking->from, why);
     node->installs->given_up++;
-    peers_stream_stop(node->peers, taking->from, taking->stream, false);
+    stop_stream(node, taking->from, taking->stream, false);
     taking->state = TAKING_ABANDONING;
     taking->has_settled = false;
 }
@@ -378,9 +409,7 @@ static void abandon(struct node *node, uint32_t shard, struct taking *taking, co
 static void finish(struct node *node, uint32_t shard, struct taking *taking)
 {
     struct raft *raft = shard_raft(node->shards[shard]);
-    bool is_news = taking->meta.applied_index > raft_commit_index(raft) ||
-                   shard_has_lost_rows(node->shards[shard]);
-    if (!is_news || raft_role(raft) == RAFT_LEADER ||
+    if (!is_news(node, shard, taking->meta.applied_index) || raft_role(raft) == RAFT_LEADER ||
         !store_import_finish(shard_fsm(node->shards[shard])->store, &taking->import,
                              &taking->meta)) {
         abandon(node, shard, taking, "the log was faster");
@@ -391,17 +420,34 @@ static void finish(struct node *node, uint32_t shard, struct taking *taking)
     submit(node, shard);
 }
 
+static void give_credit(struct node *node, struct taking *taking, size_t size)
+{
+    size = size < taking->owed ? size : taking->owed;
+    if (size == 0)
+        return;
+    taking->owed -= size;
+    if (taking->stream != 0)
+        peers_stream_consumed(node->peers, taking->from, taking->stream, size);
+}
+
 static void take_rows(struct node *node, uint32_t shard, struct taking *taking)
 {
-    if (taking->writing.size > 0)
-        peers_stream_consumed(node->peers, taking->from, taking->stream, taking->writing.size);
+    give_credit(node, taking, taking->writing.size);
     buf_clear(&taking->writing);
     if (taking->is_stopped)
         abandon(node, shard, taking, "the stream broke");
+    else if (node->now.boot_us - taking->moved_us > STILL_MAX_US && !taking->is_ended)
+        abandon(node, shard, taking, "nothing came for long");
+    else if (taking->meta_rows.size > META_ROWS_MAX)
+        abandon(node, shard, taking, "too many rows of databases");
     else if (whole_rows(&taking->waiting) > 0 || (taking->is_ended && taking->waiting.size > 0))
         write_rows(node, shard, taking);
     else if (taking->is_ended)
         finish(node, shard, taking);
+    else if (taking->waiting.size > node->config->entry_max + ROWS_KEY_MAX + ROWS_HEADER_SIZE)
+        abandon(node, shard, taking, "a row is larger than entry-max");
+    else
+        give_credit(node, taking, taking->waiting.size); /* a row larger than the window goes on */
 }
 
 static void adopt(struct node *node, uint32_t shard, struct taking *taking)
@@ -505,6 +551,13 @@ static void stop_giving(struct node *node, const struct peers_input *input)
     }
 }
 
+static void take_chunk(struct node *node, struct taking *taking, struct bytes chunk)
+{
+    buf_append(&taking->waiting, chunk);
+    taking->owed += chunk.size;
+    taking->moved_us = node->now.boot_us;
+}
+
 void node_hear_stream(struct node *node, const struct peers_input *input)
 {
     struct taking *taking = &node->installs->taking[input->stream.group];
@@ -517,7 +570,7 @@ void node_hear_stream(struct node *node, const struct peers_input *input)
     else if (!is_it)
         return;
     else if (input->kind == PEERS_IN_STREAM_CHUNK)
-        buf_append(&taking->waiting, input->stream.payload);
+        take_chunk(node, taking, input->stream.payload);
     else if (input->kind == PEERS_IN_STREAM_END)
         taking->is_ended = true;
     else
@@ -528,13 +581,16 @@ void node_lose_streams(struct node *node, uint64_t peer)
 {
     for (uint32_t id = 0; id < node->shard_count; id++) {
         struct taking *taking = &node->installs->taking[id];
-        if (taking->state != TAKING_NONE && taking->from == peer)
-            taking->is_stopped = !taking->is_ended;
+        if (taking->state == TAKING_NONE || taking->from != peer)
+            continue;
+        taking->is_stopped = !taking->is_ended;
+        taking->stream = 0;
     }
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
         if (!giving->is_used || !giving->is_begun || giving->peer != peer)
             continue;
+        giving->stream = 0;
         if (!giving->is_sent)
             giving->is_broken = true;
         else

@@ -23,6 +23,8 @@ static int64_t wait_us(struct node *node)
     for (uint32_t id = 0; id < node->shard_count && wait > 0; id++) {
         struct raft *raft = shard_raft(node->shards[id]);
         uint64_t deadline = raft_deadline(raft);
+        if (shard_is_frozen(node->shards[id]))
+            continue; /* the job that it waits for wakes the loop */
         if (raft_has_ready(raft) || deadline <= node->now.boot_us)
             return 0;
         if (deadline - node->now.boot_us < (uint64_t)wait)

@@ -85,7 +85,8 @@ static enum fit judge(const struct shard_options *options, struct store_meta app
                              "the write-ahead log is gone, but rows were applied: promises lost "
                              "(applied index, term)",
                              index, applied.applied_term, error);
-    if (index > 0 && index == applied.installed_index && !log_holds(group, applied))
+    if (index > 0 && index == applied.installed_index && !is_behind(group, index) &&
+        !log_holds(group, applied))
         return FIT_INSTALLED;
     if (index > last_of(group))
         return promises_lost(options,

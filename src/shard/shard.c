@@ -138,6 +138,11 @@ static void promise_stored(struct shard *shard, uint64_t boot_us)
     }
 }
 
+bool shard_is_frozen(const struct shard *shard)
+{
+    return shard->is_frozen;
+}
+
 void shard_freeze(struct shard *shard, bool is_frozen)
 {
     shard->is_frozen = is_frozen;

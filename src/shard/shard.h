@@ -146,6 +146,7 @@ void shard_pin(struct shard *shard, uint64_t index);
 /* Follower: while an install is being published the group stands still, as if the network were cut:
  * no message is taken, nothing is applied, so that what was asked about its index stays true. */
 void shard_freeze(struct shard *shard, bool is_frozen);
+bool shard_is_frozen(const struct shard *shard);
 
 /* The rows as of meta are published (L5). False: the core refuses them, nothing changed. True: the
  * caller adopts the rows at once and calls shard_adopted; the next ready may reset the log. */

@@ -237,7 +237,9 @@ static void change(struct trio *trio, enum raft_change_kind kind, uint64_t node)
     struct member info = trio_member(node);
     struct trio_side *leader = trio_serve(trio);
     struct raft_change wanted = {.kind = kind, .node = node};
-    assert_int_equal(shard_change_members(leader->shard, trio->boot_us, wanted, &info), RAFT_OK);
+    struct member self = trio_member((uint64_t)(leader - trio->sides) + 1);
+    assert_int_equal(shard_change_members(leader->shard, trio->boot_us, wanted, &info, &self),
+                     RAFT_OK);
     trio_turns(trio, 10);
 }
 
@@ -250,7 +252,8 @@ static void a_change_of_members_carries_their_addresses_everywhere_and_over_rest
     change(&trio, RAFT_ADD_LEARNER, 4);
     struct member info = trio_member(5);
     struct raft_change promote = {.kind = RAFT_PROMOTE, .node = 4};
-    assert_int_equal(shard_change_members(leader->shard, trio.boot_us, promote, &info),
+    struct member self = trio_member((uint64_t)(leader - trio.sides) + 1);
+    assert_int_equal(shard_change_members(leader->shard, trio.boot_us, promote, &info, &self),
                      RAFT_BEHIND); /* and nothing changed */
     for (uint32_t i = 0; i < 3; i++)
         assert_members(&trio.sides[i], 4);
