@@ -11,8 +11,6 @@
 
 typedef unsigned long long ull;
 
-enum { REACHED_US = 1000000 }; /* a lead is handed only to who was heard so lately */
-
 /* ---- arguments ---- */
 
 static bool node_argument(struct call *c, int at, uint64_t *id)
@@ -155,8 +153,8 @@ static const char *transfer(struct node *node, uint32_t shard, uint64_t to)
         return "is no member";
     if (!peer.is_voter)
         return "is a learner, which cannot lead";
-    if (node->now.boot_us - peer.heard_us > REACHED_US)
-        return "was not heard lately";
+    if (!node_reaches(node, to))
+        return "is not there now";
     switch (raft_transfer(shard_raft(node->shards[shard]), node->now.boot_us, to)) {
     case RAFT_OK:
         log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: hands its lead to node %llu, as told",
