@@ -52,21 +52,35 @@ static void forget_leaving(struct node *node, size_t at)
             (node->leaving_count - at) * sizeof(node->leaving[0]));
 }
 
+/* Whom the first shard has not, others may still have, with the store id of before. */
+static bool is_new(const struct node *node, uint64_t id, struct buf *error)
+{
+    for (uint32_t shard = 0; shard < node->shard_count; shard++) {
+        struct members members = *shard_members(node->shards[shard]);
+        if (members_find(&members, id) == NULL)
+            continue;
+        if (shard == 0)
+            buf_printf(error, "node %llu is a member already", (unsigned long long)id);
+        else
+            buf_printf(error, "node %llu is still a member of shard %u, ask again",
+                       (unsigned long long)id, shard);
+        return false;
+    }
+    return true;
+}
+
 bool node_join(struct node *node, const struct member *member, struct buf *error)
 {
-    struct members members = *node_members(node);
     if (node->peers == NULL) {
         buf_append_string(error, "this node has no cluster-secret, so others cannot reach it");
         return false;
     }
-    if (members_find(&members, member->node) != NULL) {
-        buf_printf(error, "node %llu is a member already", (unsigned long long)member->node);
+    if (!is_new(node, member->node, error))
         return false;
-    }
     size_t at = 0;
     while (at < node->joining_count && node->joining[at].member.node != member->node)
         at++;
-    if (at == MEMBERS_MAX || members.count == MEMBERS_MAX) {
+    if (at == MEMBERS_MAX || node_members(node)->count == MEMBERS_MAX) {
         buf_printf(error, "a shard has %d members at most", MEMBERS_MAX);
         return false;
     }

@@ -94,6 +94,10 @@ def several_shards_get_the_members_of_the_first_and_lose_them_again(_):
             wait_for(lambda: f"shard{shard}_peer{away}" not in nodes.raft(nodes.leader(shard)),
                      seconds=20, what=f"shard {shard} without node {away}")
         wait_for(lambda: f"link{away}" not in nodes.raft(nodes.leader()), what="no link")
+        nodes.add(away, sorted({1, 2, 3} - {away}))
+        wait_for(lambda: all("role=voter" in nodes.raft(nodes.leader(shard)).get(
+            f"shard{shard}_peer{away}", "role=voter") for shard in range(4)), seconds=20,
+            what="votes in all shards again")
 
 
 @test(only="quoin")
