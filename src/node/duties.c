@@ -14,6 +14,36 @@ enum {
     HEARD_US = 500000,       /* leadership is handed only to who was heard so lately */
 };
 
+/* ---- who is there ---- */
+
+bool node_reaches(const struct node *node, uint64_t id)
+{
+    struct peers_status status;
+    if (id == node->identity.node_id)
+        return true;
+    return node->peers != NULL && peers_status(node->peers, id, &status) &&
+           status.is_linked[PEERS_CONTROL] && status.is_linked[PEERS_APPEND] &&
+           node->now.boot_us - status.heard_us < HEARD_US;
+}
+
+/* Without that voter, a majority of a shard's others is there: else nothing would be committed any
+ * more, the change included, and the leader that made it would step down. Both are asked, the links
+ * and the core: one that has just been linked again was not heard by the core for long. */
+static bool can_spare(const struct node *node, uint32_t id, uint64_t voter)
+{
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    size_t count = raft_peers(shard_raft(node->shards[id]), peers);
+    uint32_t voters = 1, reached = 1; /* this node, which leads */
+    for (size_t i = 0; i < count; i++) {
+        if (!peers[i].is_voter || peers[i].id == voter)
+            continue;
+        bool was_heard = node->now.boot_us - peers[i].heard_us < HEARD_US;
+        voters++;
+        reached += was_heard && node_reaches(node, peers[i].id);
+    }
+    return reached > voters / 2;
+}
+
 /* ---- taking in ---- */
 
 static void forget_leaving(struct node *node, size_t at)
@@ -23,21 +53,35 @@ static void forget_leaving(struct node *node, size_t at)
             (node->leaving_count - at) * sizeof(node->leaving[0]));
 }
 
+/* Whom the first shard has not, others may still have, with the store id of before. */
+static bool is_new(const struct node *node, uint64_t id, struct buf *error)
+{
+    for (uint32_t shard = 0; shard < node->shard_count; shard++) {
+        struct members members = *shard_members(node->shards[shard]);
+        if (members_find(&members, id) == NULL)
+            continue;
+        if (shard == 0)
+            buf_printf(error, "node %llu is a member already", (unsigned long long)id);
+        else
+            buf_printf(error, "node %llu is still a member of shard %u, ask again",
+                       (unsigned long long)id, shard);
+        return false;
+    }
+    return true;
+}
+
 bool node_join(struct node *node, const struct member *member, struct buf *error)
 {
-    struct members members = *node_members(node);
     if (node->peers == NULL) {
         buf_append_string(error, "this node has no cluster-secret, so others cannot reach it");
         return false;
     }
-    if (members_find(&members, member->node) != NULL) {
-        buf_printf(error, "node %llu is a member already", (unsigned long long)member->node);
+    if (!is_new(node, member->node, error))
         return false;
-    }
     size_t at = 0;
     while (at < node->joining_count && node->joining[at].member.node != member->node)
         at++;
-    if (at == MEMBERS_MAX || members.count == MEMBERS_MAX) {
+    if (at == MEMBERS_MAX || node_members(node)->count == MEMBERS_MAX) {
         buf_printf(error, "a shard has %d members at most", MEMBERS_MAX);
         return false;
     }
@@ -73,7 +117,8 @@ static void forget_joining(struct node *node, size_t at)
             (node->joining_count - at) * sizeof(node->joining[0]));
 }
 
-/* Not while an entry is open: the change would take its index. Then it is tried every turn. */
+/* Not while an entry is open: the change would take its index. Then it is tried every turn.
+ * Whoever calls tries again, too, when others cannot be spared. */
 static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
                    const struct member *member)
 {
@@ -85,6 +130,9 @@ static bool change(struct node *node, uint32_t id, enum raft_change_kind kind,
         node->duty_us = 0;
         return false;
     }
+    bool takes = kind == RAFT_DEMOTE || (kind == RAFT_REMOVE && member->is_voter);
+    if (takes && !can_spare(node, id, member->node))
+        return false;
     struct member self;
     node_self(node, &self);
     struct raft_change wanted = {.kind = kind, .node = member->node};
@@ -162,6 +210,10 @@ bool node_leave(struct node *node, uint64_t id, struct buf *error)
         if (!was_joining)
             buf_printf(error, "node %llu is no member", (unsigned long long)id);
         return was_joining;
+    }
+    if (!can_spare(node, 0, id)) {
+        buf_printf(error, "without node %llu there is no majority now", (unsigned long long)id);
+        return false;
     }
     if (!node_is_leaving(node, id)) {
         ASSERT(node->leaving_count < MEMBERS_MAX); /* each is another member */
@@ -313,13 +365,10 @@ static size_t count_leaders(const struct node *node, struct load *loads)
     const struct members *members = node_members(node);
     size_t count = 0;
     for (uint32_t i = 0; i < members->count; i++) {
-        struct peers_status status;
         uint64_t id = members->at[i].node;
         if (!members->at[i].is_voter)
             continue;
-        bool is_well = id != node->identity.node_id && node->peers != NULL &&
-                       peers_status(node->peers, id, &status) &&
-                       node->now.boot_us - status.heard_us < HEARD_US;
+        bool is_well = id != node->identity.node_id && node_reaches(node, id);
         loads[count++] = (struct load){.node = id, .is_well = is_well};
     }
     for (size_t i = 0; i < count; i++)

@@ -134,6 +134,7 @@ void node_do_duties(struct node *node);
 MUST_USE bool node_join(struct node *node, const struct member *member, struct buf *error);
 MUST_USE bool node_leave(struct node *node, uint64_t id, struct buf *error);
 bool node_is_leaving(const struct node *node, uint64_t id);
+bool node_reaches(const struct node *node, uint64_t id);   /* linked, and heard just now */
 uint32_t node_leads(const struct node *node, uint64_t id); /* shards, as far as is known here */
 void node_hand_over_all(struct node *node);
 bool node_is_handing_over(const struct node *node);

@@ -11,8 +11,6 @@
 
 typedef unsigned long long ull;
 
-enum { REACHED_US = 1000000 }; /* a lead is handed only to who was heard so lately */
-
 /* ---- arguments ---- */
 
 static bool node_argument(struct call *c, int at, uint64_t *id)
@@ -155,8 +153,8 @@ static const char *transfer(struct node *node, uint32_t shard, uint64_t to)
         return "is no member";
     if (!peer.is_voter)
         return "is a learner, which cannot lead";
-    if (node->now.boot_us - peer.heard_us > REACHED_US)
-        return "was not heard lately";
+    if (!node_reaches(node, to))
+        return "is not there now";
     switch (raft_transfer(shard_raft(node->shards[shard]), node->now.boot_us, to)) {
     case RAFT_OK:
         log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: hands its lead to node %llu, as told",
@@ -306,15 +304,34 @@ static const char *role_of(const struct node *node, const struct member *member)
     return member->is_voter ? "voter" : "learner";
 }
 
+/* Whom other shards still have and the first has not any more. */
+static struct members leftovers(const struct node *node)
+{
+    struct members left = {0};
+    struct members first = *node_members(node);
+    for (uint32_t shard = 1; shard < node->shard_count; shard++) {
+        const struct members *members = shard_members(node->shards[shard]);
+        for (uint32_t i = 0; i < members->count && left.count < MEMBERS_MAX; i++) {
+            uint64_t id = members->at[i].node;
+            if (members_find(&first, id) == NULL && members_find(&left, id) == NULL)
+                left.at[left.count++] = members->at[i];
+        }
+    }
+    return left;
+}
+
 static void list_members(const struct node *node, struct call *c)
 {
     struct members members = *node_members(node);
+    struct members left = leftovers(node);
     size_t joining = 0;
     for (size_t i = 0; i < node->joining_count; i++)
         joining += members_find(&members, node->joining[i].member.node) == NULL;
-    reply_array(&c->reply, members.count + joining);
+    reply_array(&c->reply, members.count + left.count + joining);
     for (uint32_t i = 0; i < members.count; i++)
         reply_member(node, c, &members.at[i], role_of(node, &members.at[i]));
+    for (uint32_t i = 0; i < left.count; i++)
+        reply_member(node, c, &left.at[i], "leaving");
     for (size_t i = 0; i < node->joining_count; i++) {
         const struct member *member = &node->joining[i].member;
         if (members_find(&members, member->node) == NULL)

@@ -5,6 +5,7 @@
         nodes[2].kill()
 """
 
+import threading
 import time
 
 from quoin import Server, free_port, parse_info, wait_for
@@ -161,6 +162,54 @@ class Nodes:
         numbers = self.running()
         wait_for(lambda: all(applied(number) == applied(numbers[0]) for number in numbers),
                  what="equal applied indexes")
+
+
+class Writer:
+    """Increments a counter on whoever leads shard 0, after other requests in the same pipeline, and
+    remembers how often that was acknowledged.
+
+    An increment is sent once, so in the end the counter lies between acknowledged and sent.
+    """
+
+    def __init__(self, nodes, *requests, counter="counter"):
+        self.nodes = nodes
+        self.requests = requests
+        self.counter = counter
+        self.acknowledged = 0
+        self.sent = 0
+        self.errors = []
+        self.stops = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stops = True
+        self.thread.join(60)
+
+    def run(self):
+        while not self.stops:
+            try:
+                with Client(self.nodes.port(self.nodes.leader())) as client:
+                    self.write(client)
+            except (OSError, ConnectionClosed, AssertionError):
+                continue
+
+    def write(self, client):
+        while not self.stops:
+            self.sent += 1
+            replies = client.pipeline(*self.requests, ("INCR", self.counter))
+            if isinstance(replies[-1], Error):
+                self.errors.append(replies[-1])
+                return
+            self.acknowledged += 1
+
+    def check(self):
+        found = int(self.nodes.on_leader("GET", self.counter))
+        assert self.acknowledged <= found <= self.sent, (self.acknowledged, found, self.sent)
+        assert self.acknowledged > 0, self.errors
 
 
 def free_ports(count):

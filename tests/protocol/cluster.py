@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
-from nodes import Nodes, fields, info_of, shard_line  # noqa: E402
+from nodes import Nodes, Writer, fields, info_of, shard_line  # noqa: E402
 from quoin import E, Server, ask, asks, is_error, main, same, test, wait_for  # noqa: E402
 from resp import Client, Map, Verbatim  # noqa: E402
 
@@ -338,11 +338,45 @@ def a_transfer_moves_the_lead_where_it_is_told(_):
             ask(client, f"RAFT TRANSFER {to}", E("ERR this node leads no shard"))
         nodes[leader].kill()
         with nodes[to].client() as client:
-            wait_for(lambda: nodes.members(to)[leader]["heard-ms-ago"] > 1200, what="silence")
+            wait_for(lambda: nodes.members(to)[leader]["linked"] == 0, what="a lost link")
             ask(client, f"RAFT TRANSFER {leader}",
-                E(f"ERR shard 0: node {leader} was not heard lately"))
+                E(f"ERR shard 0: node {leader} is not there now"))
+            third = 6 - leader - to
+            ask(client, f"RAFT REMOVE {third}",
+                E(f"ERR without node {third} there is no majority now"))
+            same(client("INCR", "n"), 5)
             line = next(line for line in cluster_lines(client) if "fail?" in line[2])
             same((line[1].split("@")[0], line[7]), (nodes.address(leader), "disconnected"))
+
+
+@test(only="quoin")
+def leads_that_wander_under_writes_lose_nothing(_):
+    big = [["MSET", *[word for i in range(at, at + 500) for word in (f"k{i}", "v")]]
+           for at in range(0, 20000, 500)]
+    transaction = (("MULTI",), ("SET", "t", "1"), ("KEYS", "nothing*"), ("INCR", "twice"),
+                   ("INCR", "twice"), ("EXEC",))
+    with Nodes(3) as nodes:
+        for request in big:
+            same(nodes.on_leader(*request), b"OK")
+        writers = [Writer(nodes, counter="a"), Writer(nodes, *transaction, counter="b"),
+                   Writer(nodes, ("SET", "x", "y" * 10000), counter="c"),
+                   Writer(nodes, ("WATCH", "t"), *transaction, counter="d")]
+        for writer in writers:
+            writer.__enter__()
+        for _ in range(12):
+            before = [writer.acknowledged for writer in writers]
+            to = 1 + nodes.leader() % 3
+            nodes.ask_leader("RAFT", "TRANSFER", to)
+            wait_for(lambda: all(writer.acknowledged > count + 3
+                                 for writer, count in zip(writers, before)), seconds=30,
+                     what="writes of all")
+        for writer in writers:
+            writer.__exit__()
+            writer.check()
+        same(int(nodes.on_leader("GET", "twice")) % 2, 0)
+        nodes.wait_until_alike()
+        for number in (1, 2, 3):
+            assert not nodes[number].has_died(), nodes[number].last_words()
 
 
 @test(only="quoin")

@@ -7,57 +7,13 @@ test-timeout: 240
 import os
 import shutil
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
-from nodes import SECRET, Nodes, fields, free_ports, shard_line  # noqa: E402
+from nodes import SECRET, Nodes, Writer, fields, free_ports, shard_line  # noqa: E402
 from quoin import (E, Server, StartFailed, ask, free_port, main, same, test,  # noqa: E402
                    wait_for)
-from resp import Client, ConnectionClosed, Error  # noqa: E402
-
-
-class Writer:
-    """Increments a counter on whoever leads and remembers what was acknowledged."""
-
-    def __init__(self, nodes, *requests):
-        self.nodes = nodes
-        self.requests = requests
-        self.acknowledged = 0
-        self.sent = 0
-        self.errors = []
-        self.stops = False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stops = True
-        self.thread.join(60)
-
-    def run(self):
-        while not self.stops:
-            try:
-                with Client(self.nodes.port(self.nodes.leader())) as client:
-                    self.write(client)
-            except (OSError, ConnectionClosed, AssertionError):
-                continue
-
-    def write(self, client):
-        while not self.stops:
-            self.sent += 1
-            replies = client.pipeline(*self.requests, ("INCR", "counter"))
-            if isinstance(replies[-1], Error):
-                self.errors.append(replies[-1])
-                return
-            self.acknowledged += 1
-
-    def check(self):
-        found = int(self.nodes.on_leader("GET", "counter"))
-        assert self.acknowledged <= found <= self.sent, (self.acknowledged, found, self.sent)
-        assert self.acknowledged > 0, self.errors
+from resp import Client  # noqa: E402
 
 
 def digest(nodes, number):
@@ -138,6 +94,10 @@ def several_shards_get_the_members_of_the_first_and_lose_them_again(_):
             wait_for(lambda: f"shard{shard}_peer{away}" not in nodes.raft(nodes.leader(shard)),
                      seconds=20, what=f"shard {shard} without node {away}")
         wait_for(lambda: f"link{away}" not in nodes.raft(nodes.leader()), what="no link")
+        nodes.add(away, sorted({1, 2, 3} - {away}))
+        wait_for(lambda: all("role=voter" in nodes.raft(nodes.leader(shard)).get(
+            f"shard{shard}_peer{away}", "role=voter") for shard in range(4)), seconds=20,
+            what="votes in all shards again")
 
 
 @test(only="quoin")
