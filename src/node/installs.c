@@ -220,14 +220,15 @@ static void send_chunk(struct node *node, struct giving *giving)
         read_chunk(node, giving);
 }
 
-/* Not in snapshot state any more: it acknowledged, or was found to need none. */
+/* It acknowledged, or was found to need none. The state does not tell: a member that lost its rows
+ * goes on taking entries all the while. */
 static bool is_acknowledged(struct node *node, const struct giving *giving)
 {
     struct raft_peer_status peers[RAFT_MEMBERS_MAX];
     size_t count = raft_peers(shard_raft(node->shards[giving->shard]), peers);
     for (size_t i = 0; i < count; i++) {
         if (peers[i].id == giving->peer)
-            return peers[i].state != RAFT_SNAPSHOT;
+            return !peers[i].is_installing;
     }
     return true; /* taken out meanwhile */
 }

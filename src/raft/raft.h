@@ -394,6 +394,7 @@ struct raft_peer_status {
     raft_node id;
     bool is_voter;
     bool is_caught_up;
+    bool is_installing; /* begun and not acknowledged yet, whatever the state: lost rows leave it */
     enum raft_peer_state state;
     raft_index match;
     raft_index next;

@@ -641,6 +641,48 @@ static void a_member_without_rows_votes_and_stores_but_neither_applies_nor_leads
     trio_fini(&trio);
 }
 
+static bool is_installing(const struct trio_side *leader, uint64_t node)
+{
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    size_t count = raft_peers(shard_raft(leader->shard), peers);
+    for (size_t i = 0; i < count; i++) {
+        if (peers[i].id == node)
+            return peers[i].is_installing;
+    }
+    return false;
+}
+
+/* Its log needs nothing, so it is no peer in snapshot state: an install that ended when that is
+ * over would end at once, and never be asked for again. */
+static void an_install_of_lost_rows_is_under_way_until_they_are_acknowledged(void **state)
+{
+    (void)state;
+    struct trio trio = {0};
+    trio_init(&trio, 3);
+    struct trio_side *leader = trio_serve(&trio);
+    trio_propose(&trio, leader);
+    leader->wants_flush = true;
+    trio_turns(&trio, 30);
+    struct trio_side *side = trio_other(&trio, leader, NULL);
+    lose_rows(&trio, side);
+    trio_turns(&trio, 30);
+    assert_int_equal(leader->wanted, side->node);
+    assert_false(is_installing(leader, side->node));
+    struct trio_install install = {.from = leader, .to = side};
+    trio_install_stream(&trio, &install);
+    (void)trio_propose(&trio, leader);
+    trio_turns(&trio, 30);
+    assert_int_equal(shard_last_index(side->shard), shard_last_index(leader->shard));
+    assert_true(is_installing(leader, side->node));
+    trio_install_publish(&install);
+    trio_install_adopt(&trio, &install);
+    trio_turns(&trio, 30);
+    assert_false(is_installing(leader, side->node));
+    assert_int_equal(shard_applied_index(side->shard), shard_last_index(leader->shard));
+    trio_install_fini(&install);
+    trio_fini(&trio);
+}
+
 static void rows_that_were_lost_come_back_by_an_install(void **state)
 {
     (void)state;
@@ -849,6 +891,7 @@ int main(void)
         cmocka_unit_test(an_install_that_the_log_overtook_is_refused_and_changes_nothing),
         cmocka_unit_test(an_install_that_was_cut_before_the_logs_reset_is_found_at_the_start),
         cmocka_unit_test(a_member_without_rows_votes_and_stores_but_neither_applies_nor_leads),
+        cmocka_unit_test(an_install_of_lost_rows_is_under_way_until_they_are_acknowledged),
         cmocka_unit_test(rows_that_were_lost_come_back_by_an_install),
         cmocka_unit_test(a_member_without_rows_knows_the_members_that_its_mark_says),
         cmocka_unit_test(a_node_alone_without_rows_does_not_start),
