@@ -76,6 +76,30 @@ static void members_are_those_of_the_install_and_not_of_the_log_that_it_replaced
     trio_fini(&trio);
 }
 
+/* A group that was made before members were written, and the mark lies before they were: one voter,
+ * as the core takes it, and not who formed this node's shards. */
+static void an_install_that_says_no_members_is_of_one_voter(void **state)
+{
+    (void)state;
+    struct trio trio = {0};
+    trio_init(&trio, 3);
+    struct trio_side *leader = trio_serve(&trio);
+    struct trio_side *side = fall_behind(&trio, leader);
+    struct trio_install install = {.from = leader, .to = side};
+    trio_install_stream(&trio, &install);
+    side->is_cut = true;
+    install.meta.members = bytes_of(NULL, 0);
+    trio_install_publish(&install);
+    trio_install_adopt(&trio, &install);
+    assert_int_equal(raft_membership(shard_raft(side->shard))->members.count, 1);
+    assert_int_equal(shard_members(side->shard)->count, 1);
+    assert_int_equal(shard_members(side->shard)->at[0].node, 1);
+    trio_turns(&trio, 3);
+    assert_int_equal(shard_members(side->shard)->count, 1);
+    trio_install_fini(&install);
+    trio_fini(&trio);
+}
+
 static void a_frozen_follower_takes_nothing_and_stays_where_it_is(void **state)
 {
     (void)state;
@@ -427,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_install_brings_a_follower_up_and_the_log_goes_on_behind_it),
         cmocka_unit_test(members_are_those_of_the_install_and_not_of_the_log_that_it_replaced),
+        cmocka_unit_test(an_install_that_says_no_members_is_of_one_voter),
         cmocka_unit_test(a_frozen_follower_takes_nothing_and_stays_where_it_is),
         cmocka_unit_test(an_install_that_the_log_overtook_is_refused_and_changes_nothing),
         cmocka_unit_test(an_install_that_was_cut_before_the_logs_reset_is_found_at_the_start),
