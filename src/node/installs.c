@@ -292,13 +292,16 @@ static void submit(struct node *node, uint32_t shard)
                       node->store_worker);
 }
 
-/* Only from whom the core follows, only what is news, and one at a time. */
+/* Only from whom the core follows, only what is news, and one at a time. Lost rows must come as of
+ * our base or later, or the core refuses them when all are here: the leader flushes, and asks
+ * again. */
 static bool may_take(struct node *node, uint32_t shard, uint64_t from, uint64_t index)
 {
     struct raft *raft = shard_raft(node->shards[shard]);
     return node->installs->taking[shard].state == TAKING_NONE && raft_role(raft) != RAFT_LEADER &&
            raft_leader(raft) == from &&
-           (index > raft_commit_index(raft) || shard_has_lost_rows(node->shards[shard]));
+           (index > raft_commit_index(raft) ||
+            (shard_has_lost_rows(node->shards[shard]) && index >= raft_base_index(raft)));
 }
 
 static void open_taking(struct node *node, const struct peers_input *input)

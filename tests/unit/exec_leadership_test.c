@@ -349,6 +349,25 @@ static void without_a_lease_a_read_waits_for_a_round_that_began_after_it_came(vo
     fixture_free(f);
 }
 
+static void without_a_lease_a_command_over_all_shards_waits_for_a_round_in_each(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(2);
+    call(f, &f->a, "SET {a}k v");
+    call(f, &f->a, "SET {b}k v");
+    f->box.limits.reads_need_quorum = true;
+    exec_set_limits(f->box.exec, f->box.limits);
+    f->box.puppets[1].is_silent = true;
+    send(f, &f->a, "DBSIZE");
+    box_turns(&f->box, 200);
+    assert_false(f->a.is_done);
+    f->box.puppets[1].is_silent = false;
+    box_turns(&f->box, 200);
+    assert_true(f->a.is_done);
+    assert_string_equal(box_reply(&f->a), ":2\r\n");
+    fixture_free(f);
+}
+
 static void a_read_that_waited_for_a_round_is_not_answered_by_the_next_term(void **state)
 {
     (void)state;
@@ -462,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_watch_does_not_survive_a_change_of_leader),
         cmocka_unit_test(a_watch_in_a_shard_that_is_kept_stays_clean),
         cmocka_unit_test(without_a_lease_a_read_waits_for_a_round_that_began_after_it_came),
+        cmocka_unit_test(without_a_lease_a_command_over_all_shards_waits_for_a_round_in_each),
         cmocka_unit_test(a_read_that_waited_for_a_round_is_not_answered_by_the_next_term),
         cmocka_unit_test(no_read_is_answered_once_the_lease_has_run_out),
         cmocka_unit_test(commands_over_all_shards_take_those_that_are_led_here),

@@ -289,6 +289,36 @@ static void rows_that_were_lost_come_back_by_an_install(void **state)
     trio_fini(&trio);
 }
 
+/* The leader's LevelDB may be behind what ours was: rows that end below our log would leave a gap.
+ */
+static void lost_rows_do_not_come_back_as_of_below_the_log(void **state)
+{
+    (void)state;
+    struct trio trio = {0};
+    trio_init(&trio, 3);
+    struct trio_side *leader = trio_serve(&trio);
+    struct trio_side *side = trio_other(&trio, leader, NULL);
+    leader->wants_flush = true;
+    (void)trio_propose(&trio, leader);
+    trio_turns(&trio, 30);
+    leader->wants_flush = false;
+    side->wants_flush = true;
+    (void)trio_propose(&trio, leader);
+    trio_turns(&trio, 30);
+    lose_rows(&trio, side);
+    struct store_meta meta = store_flushed(shard_fsm(leader->shard)->store);
+    assert_true(meta.applied_index < shard_status(side->shard).base);
+    shard_freeze(side->shard, true);
+    assert_false(shard_installed(side->shard, &meta));
+    shard_freeze(side->shard, false);
+    assert_true(shard_has_lost_rows(side->shard));
+    leader->wants_flush = true;
+    trio_turns(&trio, 30);
+    trio_install(&trio, leader, side);
+    assert_false(shard_has_lost_rows(side->shard));
+    trio_fini(&trio);
+}
+
 /* LevelDB has nothing to say: the log's mark knows who is in the group, the formation does not. */
 static void a_member_without_rows_knows_the_members_that_its_mark_says(void **state)
 {
@@ -458,6 +488,7 @@ int main(void)
         cmocka_unit_test(a_member_without_rows_votes_and_stores_but_neither_applies_nor_leads),
         cmocka_unit_test(an_install_of_lost_rows_is_under_way_until_they_are_acknowledged),
         cmocka_unit_test(rows_that_were_lost_come_back_by_an_install),
+        cmocka_unit_test(lost_rows_do_not_come_back_as_of_below_the_log),
         cmocka_unit_test(a_member_without_rows_knows_the_members_that_its_mark_says),
         cmocka_unit_test(a_node_alone_without_rows_does_not_start),
         cmocka_unit_test(a_member_without_its_log_does_not_start_and_says_what_to_run),
