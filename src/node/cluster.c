@@ -30,28 +30,40 @@ static const char *own_host(const struct config *config)
     return "127.0.0.1";
 }
 
-static uint16_t own_peer_port(const struct config *config)
+/* False: the directive does not list this node. */
+static bool listed_self(const struct node *node, struct member *out)
 {
-    int64_t port =
-        config->cluster_port != 0 ? config->cluster_port : config->port + CLUSTER_PEER_PORT_OFFSET;
+    struct members listed;
+    struct buf ignored = {0};
+    bool is_list = cluster_list_parse(node->config->cluster, &listed, &ignored);
+    const struct member *own = is_list ? members_find(&listed, node->identity.node_id) : NULL;
+    buf_free(&ignored);
+    if (own != NULL)
+        *out = *own;
+    return own != NULL;
+}
+
+/* Where others look for us, unless the configuration says that they are forwarded to another. */
+static uint16_t own_peer_port(const struct node *node)
+{
+    struct member listed;
+    const struct config *config = node->config;
+    int64_t port = config->port + CLUSTER_PEER_PORT_OFFSET;
+    if (config->cluster_port != 0)
+        port = config->cluster_port;
+    else if (listed_self(node, &listed))
+        port = listed.peer_port;
     return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
 void node_self(const struct node *node, struct member *out)
 {
-    struct members listed;
-    struct buf ignored = {0};
     const struct config *config = node->config;
-    bool is_list = cluster_list_parse(config->cluster, &listed, &ignored);
-    const struct member *own = is_list ? members_find(&listed, node->identity.node_id) : NULL;
-    buf_free(&ignored);
-    if (own != NULL) {
-        *out = *own;
-    } else {
+    if (!listed_self(node, out)) {
         int64_t port =
             config->cluster_announce_port != 0 ? config->cluster_announce_port : config->port;
         *out = (struct member){
-            .is_voter = true, .port = (uint16_t)port, .peer_port = own_peer_port(config)};
+            .is_voter = true, .port = (uint16_t)port, .peer_port = own_peer_port(node)};
         (void)snprintf(out->host, sizeof(out->host), "%s", own_host(config));
     }
     out->node = node->identity.node_id;
@@ -120,7 +132,7 @@ bool node_open_peers(struct node *node, struct buf *error)
         buf_append_string(error, "cluster: needs a cluster-secret, the same on all nodes");
         return false;
     }
-    if (node->options.has_sockets && own_peer_port(config) == 0) {
+    if (node->options.has_sockets && own_peer_port(node) == 0) {
         buf_printf(error, "cluster-port: port %lld + 10000 is no port, set one",
                    (long long)config->port);
         return false;
@@ -134,7 +146,7 @@ bool node_open_peers(struct node *node, struct buf *error)
         .link_kind = NODE_SOURCE_PEER_LINK,
         .bind = (const char *const *)config->bind.items,
         .bind_count = config->bind.count,
-        .port = own_peer_port(config),
+        .port = own_peer_port(node),
         .cluster_id = node->identity.cluster_id,
         .node = node->identity.node_id,
         .store_id = node->identity.store_id,

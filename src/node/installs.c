@@ -240,7 +240,8 @@ static void send_chunk(struct node *node, struct giving *giving)
         read_chunk(node, giving);
 }
 
-/* It acknowledged, or was found to need none. */
+/* It acknowledged, or was found to need none. The state does not tell: a member that lost its rows
+ * goes on taking entries all the while. */
 static bool is_acknowledged(struct node *node, const struct giving *giving)
 {
     struct raft_peer_status peers[RAFT_MEMBERS_MAX];
@@ -326,7 +327,9 @@ static bool is_news(struct node *node, uint32_t shard, uint64_t index)
            (shard_has_lost_rows(node->shards[shard]) && index >= raft_base_index(raft));
 }
 
-/* Only from whom the core follows, only what is news, and one at a time. */
+/* Only from whom the core follows, only what is news, and one at a time. Lost rows must come as of
+ * our base or later, or the core refuses them when all are here: the leader flushes, and asks
+ * again. */
 static bool may_take(struct node *node, uint32_t shard, uint64_t from,
                      const struct store_meta *meta)
 {

@@ -213,6 +213,8 @@ static bool log_is_gone(struct node *node, struct buf *error)
         return false;
     buf_printf(error, "%s: the write-ahead log is gone, but shards are there: promises lost",
                node->wal_dir);
+    if (node->identity.members.count != 1)
+        shard_say_what_to_run(node->identity.node_id, error);
     return true;
 }
 

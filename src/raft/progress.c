@@ -211,9 +211,9 @@ size_t raft_peers(const struct raft *raft, struct raft_peer_status *out)
         out[count++] = (struct raft_peer_status){
             .id = peer->id,
             .is_voter = peer->is_voter,
+            .is_installing = peer->install_runs,
             .is_caught_up = raft_peer_is_caught_up(raft, peer),
             .state = peer->state,
-            .is_installing = peer->install_runs,
             .match = peer->match,
             .next = peer->next,
             .heard_us = peer->heard_us,

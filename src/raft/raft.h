@@ -394,8 +394,8 @@ struct raft_peer_status {
     raft_node id;
     bool is_voter;
     bool is_caught_up;
+    bool is_installing; /* begun and not acknowledged yet, whatever the state: lost rows leave it */
     enum raft_peer_state state;
-    bool is_installing; /* from raft_install_begin until it acknowledged, or it was abandoned */
     raft_index match;
     raft_index next;
     uint64_t heard_us; /* at least the start of this leadership */

@@ -36,7 +36,7 @@ void shard_read_members(struct shard *shard)
     struct bytes newest = newest_members(shard);
     bool is_good = members_decode(newest, &shard->members);
     ASSERT(is_good); /* checked when it was kept */
-    if (newest.size == 0)
+    if (newest.size == 0 && shard_has_lost_rows(shard))
         shard->members = shard->first_members;
     shard->members_version++;
 }

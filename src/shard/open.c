@@ -55,16 +55,21 @@ static bool is_behind(const struct wal_group_state *group, uint64_t index)
     return index < group->mark.index || index < group->base.index;
 }
 
+void shard_say_what_to_run(uint64_t node_id, struct buf *error)
+{
+    buf_printf(error,
+               "; node %llu must not vote again: RAFT REMOVE it, and start it with an empty "
+               "directory under a new number",
+               (unsigned long long)node_id);
+}
+
 /* A member that lost its promises must not go on under its id. */
 static enum fit promises_lost(const struct shard_options *options, const char *why, uint64_t a,
                               uint64_t b, struct buf *error)
 {
     (void)refuse(error, options->id, why, a, b);
     if (options->has_others)
-        buf_printf(error,
-                   "; node %llu must not vote again: RAFT REMOVE it, and start it with an empty "
-                   "directory under a new number",
-                   (unsigned long long)options->node_id);
+        shard_say_what_to_run(options->node_id, error);
     return FIT_REFUSED;
 }
 

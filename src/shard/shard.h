@@ -57,6 +57,9 @@ struct shard;
 /* Blocking. On an error nothing is given and error says which file or record contradicts which. */
 MUST_USE bool shard_open(struct shard **out, const struct shard_options *options,
                          struct buf *error);
+/* Appends what an operator does with a member that lost its promises, and has others (L4). */
+void shard_say_what_to_run(uint64_t node_id, struct buf *error);
+
 void shard_close(struct shard *shard); /* blocking; no job of it under way. NULL is legal */
 
 uint32_t shard_id(const struct shard *shard);

@@ -313,6 +313,70 @@ TRIO_UNUSED static uint8_t trio_row(const struct trio_side *side, uint64_t index
     return node;
 }
 
+/* ---- entries that nobody here proposed ---- */
+
+/* The message of a leader of that term, from that node, with one entry behind prev. */
+TRIO_UNUSED static void rival_appends(struct trio *trio, struct trio_side *to, uint64_t from,
+                                      uint64_t term, uint64_t prev, struct entry_view entry,
+                                      uint64_t commit)
+{
+    entry.term = term;
+    struct raft_message message = {
+        .kind = RAFT_APPEND,
+        .from = from,
+        .to = to->node,
+        .term = term,
+        .append = {.prev_index = prev,
+                   .prev_term = raft_term_at(shard_raft(to->shard), prev),
+                   .commit = commit,
+                   .count = 1,
+                   .terms = &term},
+    };
+    shard_step(to->shard, trio->boot_us, &message, &entry);
+}
+
+static const struct entry_view NOOP = {.kind = ENTRY_NOOP};
+
+TRIO_UNUSED static struct buf members_bytes(const struct members *members)
+{
+    struct buf bytes = {0};
+    members_append(&bytes, members);
+    return bytes;
+}
+
+TRIO_UNUSED static uint64_t term_of(const struct trio_side *side)
+{
+    return shard_status(side->shard).term;
+}
+
+/* Node, role and address of each, as the core and the shard say them. */
+TRIO_UNUSED static void assert_members(const struct trio_side *side, uint32_t count)
+{
+    const struct raft_members *core = &raft_membership(shard_raft(side->shard))->members;
+    struct members members = *shard_members(side->shard);
+    assert_int_equal(members.count, count);
+    assert_int_equal(core->count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct member expected = trio_member(core->at[i].id);
+        assert_int_equal(members.at[i].node, core->at[i].id);
+        assert_int_equal(members.at[i].is_voter, core->at[i].is_voter);
+        assert_string_equal(members.at[i].host, expected.host);
+        assert_int_equal(members.at[i].port, expected.port);
+        assert_int_equal(members.at[i].store_id, expected.store_id);
+    }
+}
+
+TRIO_UNUSED static void change(struct trio *trio, enum raft_change_kind kind, uint64_t node)
+{
+    struct member info = trio_member(node);
+    struct trio_side *leader = trio_serve(trio);
+    struct raft_change wanted = {.kind = kind, .node = node};
+    struct member self = trio_member(leader->node);
+    assert_int_equal(shard_change_members(leader->shard, trio->boot_us, wanted, &info, &self),
+                     RAFT_OK);
+    trio_turns(trio, 10);
+}
+
 /* ---- installs ---- */
 
 struct trio_install {
