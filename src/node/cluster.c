@@ -218,6 +218,10 @@ static void hear_answer(struct node *node, const struct peers_input *input)
 static void hear_request(struct node *node, const struct peers_input *input)
 {
     struct bytes answer = BYTES_LITERAL("belongs to a cluster already");
+    if (input->request.kind == NODE_REQUEST_NOT_INSTALLED) {
+        node_hear_not_installed(node, input->node, input->request.payload);
+        answer = bytes_of(NULL, 0);
+    }
     (void)peers_answer(node->peers, input->node, input->request.id, input->request.kind, answer);
 }
 

@@ -12,7 +12,13 @@
  *   OPENING -> TAKING -> FINISHING -> PUBLISHED -> SETTLING -> (gone)
  *       \__________________ ABANDONING ______________/
  *
- *   stream opens with  version:u8=1 index:le64 term:le64 stamp_us:le64 members */
+ *   stream opens with  version:u8=1 index:le64 term:le64 stamp_us:le64 members
+ *   not installed     stream:le64
+ *
+ * A stream that has ended cannot be stopped any more: rows that are given up after that are told by
+ * a request, or the giver would wait for their acknowledgement until its time is over. When that
+ * does not arrive either, or when links break, the giver gives up, which costs nothing but another
+ * attempt: an acknowledgement that comes all the same is good. */
 #include "base/mem.h"
 #include "codec/fields.h"
 #include "codec/rows.h"
@@ -30,6 +36,7 @@ struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
     bool is_reading, is_sent;
+    bool is_stopped; /* the stream is gone: given up as soon as no chunk is being read */
     uint32_t shard;
     uint64_t peer, stream, term;
     uint64_t sent_us;
@@ -164,7 +171,8 @@ static void begin_giving(struct node *node, struct giving *giving)
     if (!store_export_begin(shard_fsm(shard)->store, &giving->rows))
         return;
     uint64_t index = giving->rows.meta.applied_index;
-    if (index < raft_base_index(shard_raft(shard)) || open_stream(node, giving) != PEERS_OK) {
+    if (index == 0 || index < raft_base_index(shard_raft(shard)) ||
+        open_stream(node, giving) != PEERS_OK) {
         end_giving(node, giving); /* the core asks again */
         return;
     }
@@ -220,14 +228,14 @@ static void send_chunk(struct node *node, struct giving *giving)
         read_chunk(node, giving);
 }
 
-/* Not in snapshot state any more: it acknowledged, or was found to need none. */
+/* The core waits for it no more: it acknowledged, or was found to need none. */
 static bool is_acknowledged(struct node *node, const struct giving *giving)
 {
     struct raft_peer_status peers[RAFT_MEMBERS_MAX];
     size_t count = raft_peers(shard_raft(node->shards[giving->shard]), peers);
     for (size_t i = 0; i < count; i++) {
         if (peers[i].id == giving->peer)
-            return peers[i].state != RAFT_SNAPSHOT;
+            return !peers[i].is_being_installed;
     }
     return true; /* taken out meanwhile */
 }
@@ -246,6 +254,8 @@ static void step_giving(struct node *node, struct giving *giving)
     }
     if (shard_lead_term(shard) != giving->term)
         give_up(node, giving, "this node leads no more");
+    else if (giving->is_stopped)
+        give_up(node, giving, "the other end stopped, or the link broke");
     else if (!giving->is_begun)
         begin_giving(node, giving);
     else if (shard_status(shard).log_bytes > node->config->install_log_max)
@@ -357,12 +367,27 @@ static void write_rows(struct node *node, uint32_t shard, struct taking *taking)
     submit(node, shard);
 }
 
+static void tell_not_installed(struct node *node, uint32_t shard, const struct taking *taking)
+{
+    struct buf payload = {0};
+    struct peers_request_id id;
+    put_u64(&payload, taking->stream);
+    enum peers_err err = peers_request(node->peers, taking->from, NODE_REQUEST_NOT_INSTALLED,
+                                       buf_bytes(&payload), &id);
+    if (err != PEERS_OK)
+        log_write(node->log, LOG_LEVEL_VERBOSE, "Shard %u: node %llu is not told so", shard,
+                  (unsigned long long)taking->from);
+    buf_free(&payload);
+}
+
 static void abandon(struct node *node, uint32_t shard, struct taking *taking, const char *why)
 {
     log_write(node->log, LOG_LEVEL_WARNING, "Shard %u: rows from node %llu given up: %s", shard,
               (unsigned long long)taking->from, why);
     node->installs->given_up++;
     peers_stream_stop(node->peers, taking->from, taking->stream, false);
+    if (taking->is_ended)
+        tell_not_installed(node, shard, taking);
     taking->state = TAKING_ABANDONING;
     taking->has_settled = false;
 }
@@ -485,17 +510,21 @@ static void step_taking(struct node *node, uint32_t shard)
 
 /* ---- streams ---- */
 
-static void stop_giving(struct node *node, const struct peers_input *input)
+static void stop_giving(struct node *node, uint64_t peer, uint64_t stream)
 {
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
-        if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-            giving->stream == input->stream.stream && !giving->is_reading)
-            give_up(node, giving, "the other end stopped");
-        else if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-                 giving->stream == input->stream.stream)
-            giving->term = 0; /* given up when the chunk has been read */
+        if (giving->is_used && giving->is_begun && giving->peer == peer && giving->stream == stream)
+            giving->is_stopped = true;
     }
+}
+
+void node_hear_not_installed(struct node *node, uint64_t peer, struct bytes payload)
+{
+    struct fields fields = fields_of(payload);
+    uint64_t stream = take_u64(&fields);
+    if (fields_end(&fields))
+        stop_giving(node, peer, stream);
 }
 
 void node_hear_stream(struct node *node, const struct peers_input *input)
@@ -506,7 +535,7 @@ void node_hear_stream(struct node *node, const struct peers_input *input)
     if (input->kind == PEERS_IN_STREAM_OPEN)
         open_taking(node, input);
     else if (input->kind == PEERS_IN_STREAM_STOP && input->stream.is_ours)
-        stop_giving(node, input);
+        stop_giving(node, input->node, input->stream.stream);
     else if (!is_it)
         return;
     else if (input->kind == PEERS_IN_STREAM_CHUNK)
@@ -526,8 +555,8 @@ void node_lose_streams(struct node *node, uint64_t peer)
     }
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
-        if (giving->is_used && giving->is_begun && giving->peer == peer && !giving->is_sent)
-            giving->term = 0;
+        if (giving->is_used && giving->is_begun && giving->peer == peer)
+            giving->is_stopped = true;
     }
 }
 

@@ -21,6 +21,7 @@ enum {
 
 enum node_request { /* between nodes: peers_request */
                     NODE_REQUEST_FORM = 1,
+                    NODE_REQUEST_NOT_INSTALLED = 2,
 };
 
 /* A node that RAFT ADD named and that is not a member yet. */
@@ -128,6 +129,7 @@ void node_open_installs(struct node *node);
 void node_close_installs(struct node *node);
 void node_want_install(struct node *node, uint32_t shard, uint64_t peer);
 void node_hear_stream(struct node *node, const struct peers_input *input);
+void node_hear_not_installed(struct node *node, uint64_t peer, struct bytes payload);
 void node_lose_streams(struct node *node, uint64_t peer);
 void node_step_installs(struct node *node);
 void node_info_installs(const struct node *node, struct buf *out);

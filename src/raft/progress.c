@@ -216,6 +216,7 @@ size_t raft_peers(const struct raft *raft, struct raft_peer_status *out)
             .match = peer->match,
             .next = peer->next,
             .heard_us = peer->heard_us,
+            .is_being_installed = peer->install_runs,
         };
     }
     return count;

@@ -397,7 +397,8 @@ struct raft_peer_status {
     enum raft_peer_state state;
     raft_index match;
     raft_index next;
-    uint64_t heard_us; /* at least the start of this leadership */
+    uint64_t heard_us;       /* at least the start of this leadership */
+    bool is_being_installed; /* between raft_install_begin and its end, acknowledged or abandoned */
 };
 
 /* Leader only: fills at most RAFT_MEMBERS_MAX rows (self left out), returns their count. */
