@@ -155,6 +155,11 @@ void exec_refuse_writes(struct exec *exec, const char *error)
     exec->refusal = error;
 }
 
+void exec_set_time_known(struct exec *exec, bool is_known)
+{
+    exec->lacks_time = !is_known;
+}
+
 void exec_set_active_expiry(struct exec *exec, bool is_on)
 {
     exec->expires_actively = is_on;
@@ -170,7 +175,9 @@ void exec_begin_turn(struct exec *exec, struct turn_time now)
         exec_make_ready(exec, CONTAINER_OF(exec->next_turn.next, struct request, wait.link));
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        es->now_us = shard_now_us(es->shard, now.boot_us, now.wall_us);
+        bool tells_time = exec_leads(es) && !exec->lacks_time;
+        es->now_us = tells_time ? shard_now_us(es->shard, now.boot_us, now.wall_us)
+                                : shard_hold_time(es->shard, now.boot_us);
         es->hot->clock = (uint32_t)(now.boot_us >> 16);
         es->is_asked = false;
         if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_is_open(es)))
@@ -183,7 +190,7 @@ void exec_housekeeping(struct exec *exec)
     exec_start_stranded(exec);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        if (es->holder != NULL || !shard_is_serving(es->shard))
+        if (es->holder != NULL || !shard_is_serving(es->shard) || exec->lacks_time)
             continue;
         exec_step_expiry(es);
         exec_step_filter(es);

@@ -49,6 +49,9 @@ void exec_refuse_writes(struct exec *exec, const char *error);
  * (L9). */
 void exec_follow_leadership(struct exec *exec, struct turn_time now);
 
+/* False: what time it is (L10) is not known, nothing is served. True at the start. */
+void exec_set_time_known(struct exec *exec, bool is_known);
+
 /* Where a shard is led when not here: "host:port" as MOVED names it, or "": nobody knows. */
 void exec_set_leader(struct exec *exec, uint32_t shard, const char *address);
 

@@ -88,6 +88,7 @@ struct exec {
     struct list
         stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
     struct turn_time now;
+    bool lacks_time; /* now.wall_us is our clock alone: no stamp may come from it (L10) */
     struct prng prng;
     struct call_env env; /* env.context is the run under way, NULL for a plain command */
     struct exec_gate *gates;

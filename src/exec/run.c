@@ -44,7 +44,8 @@ static bool confirm_reads(struct exec_shard *es, struct request *request)
 static bool is_free(const struct exec_shard *es)
 {
     return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && exec_leads(es) &&
-           shard_is_serving(es->shard) && !raft_is_transferring(shard_raft(es->shard));
+           !es->exec->lacks_time && shard_is_serving(es->shard) &&
+           !raft_is_transferring(shard_raft(es->shard));
 }
 
 bool exec_shard_is_open(struct exec_shard *es)

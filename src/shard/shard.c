@@ -388,6 +388,12 @@ uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us)
     return now;
 }
 
+uint64_t shard_hold_time(struct shard *shard, uint64_t boot_us)
+{
+    shard->stamp_at_us = boot_us;
+    return shard->stamp_us;
+}
+
 struct shard_status shard_status(const struct shard *shard)
 {
     return (struct shard_status){

@@ -122,6 +122,10 @@ uint64_t shard_backlog_bytes(const struct shard *shard);
  * 9/10 of real time while it is ahead. */
 uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us);
 
+/* The same of one that does not lead, or whose wall clock nobody vouches for: it stands still, so
+ * that no clock but a leader's ever moves it. */
+uint64_t shard_hold_time(struct shard *shard, uint64_t boot_us);
+
 /* ---- members ---- */
 
 /* The newest configuration in the log, committed or not; the version moves when it changes. */
