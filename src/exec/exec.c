@@ -167,6 +167,14 @@ void exec_set_active_expiry(struct exec *exec, bool is_on)
 
 /* ---- phases ---- */
 
+static void tell_time(struct exec_shard *es)
+{
+    struct turn_time now = es->exec->now;
+    bool may_move = exec_leads(es) && !es->exec->lacks_time;
+    es->now_us = may_move ? shard_now_us(es->shard, now.boot_us, now.wall_us)
+                          : shard_hold_time(es->shard, now.boot_us);
+}
+
 void exec_begin_turn(struct exec *exec, struct turn_time now)
 {
     exec->now = now;
@@ -175,9 +183,7 @@ void exec_begin_turn(struct exec *exec, struct turn_time now)
         exec_make_ready(exec, CONTAINER_OF(exec->next_turn.next, struct request, wait.link));
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        bool tells_time = exec_leads(es) && !exec->lacks_time;
-        es->now_us = tells_time ? shard_now_us(es->shard, now.boot_us, now.wall_us)
-                                : shard_hold_time(es->shard, now.boot_us);
+        tell_time(es);
         es->hot->clock = (uint32_t)(now.boot_us >> 16);
         es->is_asked = false;
         if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_is_open(es)))
@@ -223,10 +229,14 @@ void exec_apply(struct exec *exec)
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
         struct entry *entry;
+        bool has_foreign = false;
         while ((entry = shard_next_applied(es->shard, now_ms)) != NULL) {
+            has_foreign |= !shard_executed(es->shard, entry);
             exec_note_applied(es, entry);
             apply_entry(es, entry);
         }
+        if (has_foreign) /* their stamps may be ahead of us, and we may serve in this very turn */
+            tell_time(es);
     }
 }
 
