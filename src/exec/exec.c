@@ -170,7 +170,7 @@ void exec_set_active_expiry(struct exec *exec, bool is_on)
 static void tell_time(struct exec_shard *es)
 {
     struct turn_time now = es->exec->now;
-    bool may_move = exec_leads(es) && !es->exec->lacks_time;
+    bool may_move = (exec_leads(es) && !es->exec->lacks_time) || NODE_MUTANT(time_moves_anywhere);
     es->now_us = may_move ? shard_now_us(es->shard, now.boot_us, now.wall_us)
                           : shard_hold_time(es->shard, now.boot_us);
 }
@@ -186,7 +186,7 @@ void exec_begin_turn(struct exec *exec, struct turn_time now)
         tell_time(es);
         es->hot->clock = (uint32_t)(now.boot_us >> 16);
         es->is_asked = false;
-        if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_is_open(es)))
+        if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_has_news(es)))
             exec_wake_queue(es);
     }
 }
@@ -217,7 +217,7 @@ static void apply_entry(struct exec_shard *es, const struct entry *entry)
 {
     bool has_rows = entry->kind == ENTRY_ROWS;
     struct bytes rows = has_rows ? entry_rows(entry) : bytes_of(NULL, 0);
-    if (!has_rows || shard_executed(es->shard, entry))
+    if (!has_rows || shard_executed(es->shard, entry) || NODE_MUTANT(followers_keep_objects))
         hot_release(es->hot, entry->index, rows);
     else
         hot_apply(es->hot, entry->index, rows);
@@ -235,7 +235,8 @@ void exec_apply(struct exec *exec)
             exec_note_applied(es, entry);
             apply_entry(es, entry);
         }
-        if (has_foreign) /* their stamps may be ahead of us, and we may serve in this very turn */
+        if (has_foreign && !NODE_MUTANT(time_is_old)) /* their stamps may be ahead of us, and we may
+                                                         serve in this very turn */
             tell_time(es);
     }
 }

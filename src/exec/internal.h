@@ -61,6 +61,7 @@ struct exec_shard {
     uint64_t now_us;        /* the time of the log in this turn */
     bool read_is_confirmed; /* in this turn (L9) */
     bool is_asked;          /* read_is_confirmed was decided in this turn */
+    uint64_t round_seen;    /* quorum round whose end the queue was woken for */
 
     /* Housekeeping reads, one of each at a time. */
     struct expiry_scan *expiry;
@@ -136,7 +137,8 @@ void exec_wake_queue(struct exec_shard *es);
 void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *request);
 void exec_open_entry(struct exec_shard *es);
 void exec_close_entry(struct exec_shard *es);
-bool exec_shard_is_open(struct exec_shard *es);
+bool exec_shard_is_free(const struct exec_shard *es); /* led here, serving, nobody holds it */
+bool exec_shard_has_news(struct exec_shard *es);      /* who waits in its queue may go on now */
 
 /* From inside a fiber: gives way until exec_make_ready takes the request up again. */
 void exec_yield(struct run *run);
