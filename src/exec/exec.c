@@ -156,12 +156,25 @@ void exec_refuse_writes(struct exec *exec, const char *error)
     exec->env.refuses_writes = error != NULL;
 }
 
+void exec_set_time_known(struct exec *exec, bool is_known)
+{
+    exec->lacks_time = !is_known;
+}
+
 void exec_set_active_expiry(struct exec *exec, bool is_on)
 {
     exec->expires_actively = is_on;
 }
 
 /* ---- phases ---- */
+
+static void tell_time(struct exec_shard *es)
+{
+    struct turn_time now = es->exec->now;
+    bool may_move = (exec_leads(es) && !es->exec->lacks_time) || NODE_MUTANT(time_moves_anywhere);
+    es->now_us = may_move ? shard_now_us(es->shard, now.boot_us, now.wall_us)
+                          : shard_hold_time(es->shard, now.boot_us);
+}
 
 void exec_begin_turn(struct exec *exec, struct turn_time now)
 {
@@ -171,11 +184,10 @@ void exec_begin_turn(struct exec *exec, struct turn_time now)
         exec_make_ready(exec, CONTAINER_OF(exec->next_turn.next, struct request, wait.link));
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        es->now_us = shard_now_us(es->shard, now.boot_us, now.wall_us);
+        tell_time(es);
         es->hot->clock = (uint32_t)(now.boot_us >> 16);
         es->is_asked = false;
-        if (!list_is_empty(&es->queue) &&
-            (exec_knows_what_to_say(es) || exec_shard_is_open(es) || exec_has_confirmed(es)))
+        if (!list_is_empty(&es->queue) && (exec_knows_what_to_say(es) || exec_shard_has_news(es)))
             exec_wake_queue(es);
     }
 }
@@ -185,7 +197,7 @@ void exec_housekeeping(struct exec *exec)
     exec_start_stranded(exec);
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
-        if (es->holder != NULL || !shard_is_serving(es->shard))
+        if (es->holder != NULL || !shard_is_serving(es->shard) || exec->lacks_time)
             continue;
         exec_step_expiry(es);
         exec_step_filter(es);
@@ -211,7 +223,7 @@ static void apply_entry(struct exec_shard *es, const struct entry *entry)
 {
     bool has_rows = entry->kind == ENTRY_ROWS;
     struct bytes rows = has_rows ? entry_rows(entry) : bytes_of(NULL, 0);
-    if (!has_rows || shard_executed(es->shard, entry))
+    if (!has_rows || shard_executed(es->shard, entry) || NODE_MUTANT(followers_keep_objects))
         hot_release(es->hot, entry->index, rows);
     else
         hot_apply(es->hot, entry->index, rows);
@@ -223,10 +235,15 @@ void exec_apply(struct exec *exec)
     for (uint32_t id = 0; id < exec->shard_count; id++) {
         struct exec_shard *es = &exec->shards[id];
         struct entry *entry;
+        bool has_foreign = false;
         while ((entry = shard_next_applied(es->shard, now_ms)) != NULL) {
+            has_foreign |= !shard_executed(es->shard, entry);
             exec_note_applied(es, entry);
             apply_entry(es, entry);
         }
+        if (has_foreign && !NODE_MUTANT(time_is_old)) /* their stamps may be ahead of us, and we may
+                                                         serve in this very turn */
+            tell_time(es);
     }
 }
 

@@ -53,6 +53,9 @@ void exec_follow_leadership(struct exec *exec, struct turn_time now);
  * there between turns, too, when a run waits in the middle of them. */
 bool exec_holds_entry(const struct exec *exec, uint32_t shard);
 
+/* False: what time it is (L10) is not known, nothing is served. True at the start. */
+void exec_set_time_known(struct exec *exec, bool is_known);
+
 /* Where a shard is led when not here: "host:port" as MOVED names it, or "": nobody knows. */
 void exec_set_leader(struct exec *exec, uint32_t shard, const char *address);
 

@@ -175,7 +175,7 @@ bool exec_expiry_job_done(struct exec *exec, struct job *job)
     scan->is_running = false;
     enum store_err err = store_read_end(shard_fsm(es->shard)->store, &scan->read);
     /* Another run may have the shard meanwhile, or it is no longer ours: the same slice again. */
-    if (err == STORE_OK && exec_shard_is_open(es))
+    if (err == STORE_OK && exec_shard_is_free(es))
         slice_done(scan);
     store_read_fini(&scan->read);
     return true;

@@ -53,15 +53,15 @@ struct exec_shard {
     uint64_t lost_at_us;            /* when the lead was lost last */
     struct term_run terms[EXEC_TERM_RUNS];
     int term_count;
-    struct run *holder;       /* the run that has the shard for itself: nobody else executes */
-    bool serves_woken;        /* exec_serve_woken is under way */
-    bool awaits_key;          /* the holder is inside a command that has objects in its hands */
-    struct list queue;        /* requests that wait for the shard */
-    struct list loads;        /* under way */
-    uint64_t now_us;          /* the time of the log in this turn */
-    uint64_t reads_confirmed; /* the round up to which the queue was woken */
-    bool read_is_confirmed;   /* in this turn (L9) */
-    bool is_asked;            /* read_is_confirmed was decided in this turn */
+    struct run *holder;     /* the run that has the shard for itself: nobody else executes */
+    bool serves_woken;      /* exec_serve_woken is under way */
+    bool awaits_key;        /* the holder is inside a command that has objects in its hands */
+    struct list queue;      /* requests that wait for the shard */
+    struct list loads;      /* under way */
+    uint64_t now_us;        /* the time of the log in this turn */
+    bool read_is_confirmed; /* in this turn (L9) */
+    bool is_asked;          /* read_is_confirmed was decided in this turn */
+    uint64_t round_seen;    /* quorum round whose end the queue was woken for */
 
     /* Housekeeping reads, one of each at a time. */
     struct expiry_scan *expiry;
@@ -89,6 +89,7 @@ struct exec {
     struct list
         stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
     struct turn_time now;
+    bool lacks_time; /* now.wall_us is our clock alone: no stamp may come from it (L10) */
     struct prng prng;
     struct call_env env; /* env.context is the run under way, NULL for a plain command */
     struct exec_gate *gates;
@@ -137,8 +138,8 @@ void exec_wake_queue(struct exec_shard *es);
 void exec_prepare_call(struct exec_shard *es, struct call *c, struct request *request);
 void exec_open_entry(struct exec_shard *es);
 void exec_close_entry(struct exec_shard *es);
-bool exec_shard_is_open(struct exec_shard *es);
-bool exec_has_confirmed(struct exec_shard *es);
+bool exec_shard_is_free(const struct exec_shard *es); /* led here, serving, nobody holds it */
+bool exec_shard_has_news(struct exec_shard *es);      /* who waits in its queue may go on now */
 
 /* From inside a fiber: gives way until exec_make_ready takes the request up again. */
 void exec_yield(struct run *run);

@@ -119,6 +119,8 @@ enum exec_gate_state exec_gate_state(const struct exec *exec, struct exec_gate g
     if (gate.term == es->lead_term)
         return is_applied ? EXEC_GATE_OPEN : EXEC_GATE_CLOSED;
     if (is_applied) {
+        if (NODE_MUTANT(replaced_gates_open))
+            return EXEC_GATE_OPEN;
         uint64_t term = applied_term(es, gate.index);
         return term == 0           ? EXEC_GATE_UNKNOWN
                : term == gate.term ? EXEC_GATE_OPEN
@@ -128,6 +130,8 @@ enum exec_gate_state exec_gate_state(const struct exec *exec, struct exec_gate g
     if (es->term_count > 0 && es->terms[es->term_count - 1].term > gate.term)
         return EXEC_GATE_REPLACED;
     bool is_late = exec->now.boot_us - es->lost_at_us >= OUTCOME_WAIT_US;
+    if (is_late && NODE_MUTANT(lost_gates_say_nothing_happened))
+        return EXEC_GATE_REPLACED;
     return is_late ? EXEC_GATE_UNKNOWN : EXEC_GATE_CLOSED;
 }
 
@@ -180,7 +184,8 @@ static void lose(struct exec_shard *es)
     cancel_runs(es);
     exec_abandon_loads(es, NULL);
     end_holder(es);
-    hot_drop_ahead(es->hot);
+    if (!NODE_MUTANT(step_down_keeps_ahead))
+        hot_drop_ahead(es->hot);
     send_away(es);
 }
 
@@ -195,7 +200,8 @@ void exec_follow_leadership(struct exec *exec, struct turn_time now)
         if (es->lead_term != 0)
             lose(es);
         /* Nobody saw the changes that other leaders made meanwhile. */
-        for (int database = 0; database < HOT_DATABASES; database++)
+        int databases = NODE_MUTANT(watches_survive_leaders) ? 0 : HOT_DATABASES;
+        for (int database = 0; database < databases; database++)
             watch_touch_database(es->hot->watches, database, NULL, NULL);
         es->lead_term = term;
         es->is_asked = false;
@@ -213,5 +219,8 @@ void exec_reinstalled(struct exec *exec, uint32_t shard, uint64_t index, struct 
     exec_abandon_loads(es, NULL);
     exec_filter_restart(es);
     es->term_count = 0;
-    hot_reinstall(es->hot, index, rows);
+    if (NODE_MUTANT(installs_keep_objects))
+        es->hot->released = index;
+    else
+        hot_reinstall(es->hot, index, rows);
 }

@@ -19,7 +19,8 @@ static bool ask_lease(struct exec_shard *es)
     return es->read_is_confirmed;
 }
 
-/* Without a lease each request waits for a round that began after it came. */
+/* Without a lease, which may be gone for the rest of a term (a transfer of the lead that came to
+ * nothing), each request waits for a round that began after it came. */
 static bool ask_quorum(struct exec_shard *es, struct request_wait *wait)
 {
     bool is_asked = wait->read_round != 0 && wait->read_term == es->lead_term;
@@ -37,31 +38,32 @@ static bool ask_quorum(struct exec_shard *es, struct request_wait *wait)
  * voter's lease always covers them once its own no-op is applied. */
 static bool confirm_reads(struct exec_shard *es, struct request *request)
 {
-    if ((request == NULL || !es->exec->limits.reads_need_quorum) && ask_lease(es))
+    if (NODE_MUTANT(reads_need_no_lease))
         return true;
-    return request != NULL && ask_quorum(es, &request->wait);
+    bool may_use_lease = !es->exec->limits.reads_need_quorum;
+    return (may_use_lease && ask_lease(es)) || ask_quorum(es, &request->wait);
 }
 
 static bool is_free(const struct exec_shard *es)
 {
     return (es->holder == NULL || NODE_MUTANT(holder_is_ignored)) && exec_leads(es) &&
-           shard_is_serving(es->shard) && !raft_is_transferring(shard_raft(es->shard));
+           !es->exec->lacks_time && shard_is_serving(es->shard) &&
+           !raft_is_transferring(shard_raft(es->shard));
 }
 
-/* A round was confirmed since this was asked last: some who wait for one may go on. A leader that
- * gave its lease up, for a transfer that came to nothing, answers by rounds until its term ends. */
-bool exec_has_confirmed(struct exec_shard *es)
+bool exec_shard_is_free(const struct exec_shard *es)
 {
+    return is_free(es);
+}
+
+bool exec_shard_has_news(struct exec_shard *es)
+{
+    if (!is_free(es))
+        return false;
     uint64_t confirmed = shard_reads_confirmed(es->shard);
-    bool is_news = confirmed != es->reads_confirmed && is_free(es);
-    if (is_news)
-        es->reads_confirmed = confirmed;
-    return is_news;
-}
-
-bool exec_shard_is_open(struct exec_shard *es)
-{
-    return is_free(es) && confirm_reads(es, NULL);
+    bool is_confirmed = confirmed != es->round_seen && !NODE_MUTANT(queue_waits_for_the_lease);
+    es->round_seen = confirmed;
+    return is_confirmed || ask_lease(es);
 }
 
 void exec_open_entry(struct exec_shard *es)

@@ -58,6 +58,7 @@ static void freeze_when_due(struct fsm *fsm, const struct fsm_flush_policy *poli
         return;
     fsm->flush.job.kind = job_kind(fsm, FSM_JOB_FLUSH);
     fsm->flush_state = FSM_FLUSH_FROZEN;
+    fsm->frozen_ms = fsm->oldest_ms;
     fsm->oldest_ms = 0;
 }
 
@@ -138,6 +139,11 @@ static bool flush_done(struct fsm *fsm, struct buf *error)
 {
     fsm->flush_state = FSM_FLUSH_IDLE;
     enum store_err err = store_flush_end(fsm->store, &fsm->flush);
+    /* What failed is as old as before, should nothing more be applied; and a flush that was tried
+       again covered nothing of what was applied since the first attempt. */
+    bool is_due = err != STORE_OK || (!fsm_is_clean(fsm) && fsm->oldest_ms == 0);
+    if (is_due && !NODE_MUTANT(failed_flush_is_not_due))
+        fsm->oldest_ms = fsm->frozen_ms;
     if (err == STORE_OK)
         return true;
     buf_append(error, buf_bytes(&fsm->flush.error));

@@ -37,7 +37,8 @@ struct fsm {
     enum fsm_flush_state flush_state;
     struct job *work;   /* housekeeping under way, or NULL */
     size_t installs;    /* jobs of exports and imports under way */
-    uint64_t oldest_ms; /* when the oldest unflushed entry was applied; 0: none */
+    uint64_t oldest_ms; /* when the oldest entry outside the flush was applied; 0: none */
+    uint64_t frozen_ms; /* and the oldest inside it */
 };
 
 /* Blocking. Errors as store_open; nothing stays open then. */

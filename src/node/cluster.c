@@ -1,6 +1,7 @@
 /* This node among others: its links, what they bring to the shards, and who leads what. */
 #include <stdio.h>
 
+#include "base/mutants.h"
 #include "node/formation.h"
 
 enum {
@@ -413,8 +414,8 @@ static void insert(uint64_t *clocks, size_t *count, uint64_t clock)
     clocks[at] = clock;
 }
 
-/* L10: our clock, held to the median of a quorum's. */
-uint64_t node_agreed_wall_us(const struct node *node)
+/* False: too few clocks are known yet to say what the others think. */
+static bool median_clock(const struct node *node, uint64_t *median)
 {
     uint64_t clocks[MEMBERS_MAX];
     size_t count = 0, voters = 0;
@@ -429,12 +430,22 @@ uint64_t node_agreed_wall_us(const struct node *node)
             insert(clocks, &count, clock.wall_us + (node->now.boot_us - clock.boot_us));
     }
     insert(clocks, &count, node->now.wall_us);
-    if (count <= voters / 2)
-        return node->now.wall_us;
-    uint64_t median = clocks[(count - 1) / 2];
+    *median = clocks[(count - 1) / 2];
+    return count > voters / 2;
+}
+
+bool node_agree_on_time(struct node *node)
+{
+    uint64_t median;
     uint64_t skew = (uint64_t)node->config->clock_skew_max_ms * 1000;
     uint64_t wall = node->now.wall_us;
+    if (NODE_MUTANT(clocks_are_not_compared))
+        return true;
+    if (!median_clock(node, &median))
+        return false;
     if (wall > median + skew)
-        return median + skew;
-    return wall + skew < median ? median - skew : wall;
+        node->now.wall_us = median + skew;
+    else if (wall + skew < median)
+        node->now.wall_us = median - skew;
+    return true;
 }

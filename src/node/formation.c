@@ -155,7 +155,7 @@ static bool sees_all(const struct forming *forming)
 static bool found(struct forming *forming, struct buf *error)
 {
     struct node *node = forming->node;
-    struct prng prng = prng_init(node->options.seed);
+    struct prng prng = prng_init(~node->options.seed); /* not the ids of the directory again */
     struct formation formation = {
         .cluster_id = prng_next(&prng) | 1,
         .seed = prng_next(&prng),

@@ -12,8 +12,13 @@
  *   OPENING -> TAKING -> FINISHING -> PUBLISHED -> SETTLING -> (gone)
  *       \__________________ ABANDONING ______________/
  *
- *   stream opens with  version:u8=1 index:le64 term:le64 stamp_us:le64 members */
+ *   stream opens with  version:u8=1 index:le64 term:le64 stamp_us:le64 members
+ *
+ * Who takes and fails says STOP, also behind the end of the stream; when links break the giver
+ * gives up, which costs nothing but another attempt: an acknowledgement that comes all the same is
+ * good. */
 #include "base/mem.h"
+#include "base/mutants.h"
 #include "codec/fields.h"
 #include "codec/rows.h"
 #include "node/internal.h"
@@ -154,7 +159,8 @@ static void give_up(struct node *node, struct giving *giving, const char *why)
     node->installs->given_up++;
     if (giving->is_begun)
         stop_stream(node, giving->peer, giving->stream, true);
-    if (giving->is_begun && shard_lead_term(shard) == giving->term)
+    if (giving->is_begun && shard_lead_term(shard) == giving->term &&
+        !NODE_MUTANT(stopped_installs_run))
         raft_install_abandoned(shard_raft(shard), node->now.boot_us, giving->peer);
     end_giving(node, giving);
 }
@@ -182,7 +188,8 @@ static void begin_giving(struct node *node, struct giving *giving)
     if (store_flushed(store).applied_index == 0 || !store_export_begin(store, &giving->rows))
         return; /* see node_install_wants_flush */
     uint64_t index = giving->rows.meta.applied_index;
-    if (index < raft_base_index(shard_raft(shard)) || open_stream(node, giving) != PEERS_OK) {
+    if (index == 0 || index < raft_base_index(shard_raft(shard)) ||
+        open_stream(node, giving) != PEERS_OK) {
         end_giving(node, giving); /* the core asks again */
         return;
     }
@@ -248,7 +255,8 @@ static bool is_acknowledged(struct node *node, const struct giving *giving)
     size_t count = raft_peers(shard_raft(node->shards[giving->shard]), peers);
     for (size_t i = 0; i < count; i++) {
         if (peers[i].id == giving->peer)
-            return !peers[i].is_installing;
+            return NODE_MUTANT(lost_rows_are_acknowledged) ? peers[i].state != RAFT_SNAPSHOT
+                                                           : !peers[i].is_installing;
     }
     return true; /* taken out meanwhile */
 }
@@ -319,14 +327,6 @@ static void submit(struct node *node, uint32_t shard)
                       node->store_worker);
 }
 
-/* What is committed, or compacted, is not taken back. */
-static bool is_news(struct node *node, uint32_t shard, uint64_t index)
-{
-    struct raft *raft = shard_raft(node->shards[shard]);
-    return index > raft_commit_index(raft) ||
-           (shard_has_lost_rows(node->shards[shard]) && index >= raft_base_index(raft));
-}
-
 /* Only from whom the core follows, only what is news, and one at a time. Lost rows must come as of
  * our base or later, or the core refuses them when all are here: the leader flushes, and asks
  * again. */
@@ -336,7 +336,7 @@ static bool may_take(struct node *node, uint32_t shard, uint64_t from,
     struct raft *raft = shard_raft(node->shards[shard]);
     return node->installs->taking[shard].state == TAKING_NONE && raft_role(raft) != RAFT_LEADER &&
            raft_leader(raft) == from && meta->applied_term <= raft_term_now(raft) &&
-           is_news(node, shard, meta->applied_index);
+           shard_needs_install(node->shards[shard], meta->applied_index);
 }
 
 static void open_taking(struct node *node, const struct peers_input *input)
@@ -412,7 +412,8 @@ static void abandon(struct node *node, uint32_t shard, struct taking *taking, co
 static void finish(struct node *node, uint32_t shard, struct taking *taking)
 {
     struct raft *raft = shard_raft(node->shards[shard]);
-    if (!is_news(node, shard, taking->meta.applied_index) || raft_role(raft) == RAFT_LEADER ||
+    if (!shard_needs_install(node->shards[shard], taking->meta.applied_index) ||
+        raft_role(raft) == RAFT_LEADER ||
         !store_import_finish(shard_fsm(node->shards[shard])->store, &taking->import,
                              &taking->meta)) {
         abandon(node, shard, taking, "the log was faster");
@@ -541,16 +542,12 @@ static void step_taking(struct node *node, uint32_t shard)
 
 /* ---- streams ---- */
 
-static void stop_giving(struct node *node, const struct peers_input *input)
+static void stop_giving(struct node *node, uint64_t peer, uint64_t stream)
 {
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
-        if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-            giving->stream == input->stream.stream && !giving->is_reading)
-            give_up(node, giving, "the other end stopped");
-        else if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-                 giving->stream == input->stream.stream)
-            giving->is_broken = true; /* given up when the chunk has been read */
+        if (giving->is_used && giving->is_begun && giving->peer == peer && giving->stream == stream)
+            giving->is_broken = true; /* given up as soon as no chunk is being read */
     }
 }
 
@@ -569,7 +566,7 @@ void node_hear_stream(struct node *node, const struct peers_input *input)
     if (input->kind == PEERS_IN_STREAM_OPEN)
         open_taking(node, input);
     else if (input->kind == PEERS_IN_STREAM_STOP && input->stream.is_ours)
-        stop_giving(node, input);
+        stop_giving(node, input->node, input->stream.stream);
     else if (!is_it)
         return;
     else if (input->kind == PEERS_IN_STREAM_CHUNK)

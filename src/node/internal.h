@@ -127,7 +127,9 @@ void node_hear_peers(struct node *node);
 void node_collect(struct node *node);        /* what the cores have to tell: sent, stored */
 void node_send(struct node *node);           /* what is queued for others leaves */
 void node_follow_cluster(struct node *node); /* after leaders and members may have changed */
-uint64_t node_agreed_wall_us(const struct node *node); /* L10 */
+/* L10: holds now.wall_us to the median of a quorum's clocks. False, and it is ours alone, as long
+ * as too few are known: a leader waits until they are, a heartbeat or so. */
+MUST_USE bool node_agree_on_time(struct node *node);
 
 /* duties.c: members of all shards alike, learners promoted, leaders spread */
 void node_do_duties(struct node *node);

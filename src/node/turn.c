@@ -286,7 +286,7 @@ static void receive(struct node *node, struct net_events events)
         server_receive(node->server, events);
     node->now = node->options.read_clocks(node->options.clock_context);
     node_hear_peers(node);
-    node->now.wall_us = node_agreed_wall_us(node);
+    exec_set_time_known(node->exec, node_agree_on_time(node));
 }
 
 /* The turn. The clock is read after the input it will judge (L9); proposals meet the WAL before

@@ -63,7 +63,8 @@ static void reset_log(struct shard *shard)
     shard->mark_state = SHARD_MARK_NONE;
     shard->tail_bytes = 0;
     shard_forget_stored(shard, 0);
-    wal_put_reset(shard->wal, shard->id, shard->mark, applied.members);
+    if (!NODE_MUTANT(install_keeps_log))
+        wal_put_reset(shard->wal, shard->id, shard->mark, applied.members);
     shard->reset_batch = wal_collecting(shard->wal);
     remember_pending(shard, applied.applied_index, (struct raft_mark){0});
     shard->pending[(shard->pending_to - 1) & shard->pending_mask].is_ours = true;
@@ -119,7 +120,7 @@ void shard_forget_stored(struct shard *shard, uint64_t first)
         if (pending->index > last)
             pending->index = last;
     }
-    if (shard->synced_index > last)
+    if (shard->synced_index > last && !NODE_MUTANT(truncation_keeps_synced))
         shard->synced_index = last;
 }
 
@@ -145,14 +146,21 @@ bool shard_is_frozen(const struct shard *shard)
 
 void shard_freeze(struct shard *shard, bool is_frozen)
 {
-    shard->is_frozen = is_frozen;
+    shard->is_frozen = is_frozen && !NODE_MUTANT(frozen_shards_apply);
+}
+
+bool shard_needs_install(const struct shard *shard, uint64_t index)
+{
+    bool is_at_mark = index >= shard->mark.index || NODE_MUTANT(installs_below_the_mark);
+    return index > raft_commit_index(shard->raft) || (shard_has_lost_rows(shard) && is_at_mark);
 }
 
 bool shard_installed(struct shard *shard, const struct store_meta *meta)
 {
     struct members members;
     bool is_good = members_decode(meta->members, &members);
-    ASSERT(is_good && shard->is_frozen); /* checked before it was published */
+    ASSERT(is_good && (shard->is_frozen ||
+                       NODE_MUTANT(frozen_shards_apply))); /* checked before it was published */
     struct raft_membership membership = shard_membership_of(&members, meta->applied_index);
     if (!raft_installed(shard->raft, meta->applied_index, meta->applied_term, &membership))
         return false;
@@ -408,6 +416,12 @@ uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us)
     shard->stamp_us = now;
     shard->stamp_at_us = is_ahead ? shard->stamp_at_us + steps * 10 : boot_us;
     return now;
+}
+
+uint64_t shard_hold_time(struct shard *shard, uint64_t boot_us)
+{
+    shard->stamp_at_us = boot_us;
+    return shard->stamp_us;
 }
 
 struct shard_status shard_status(const struct shard *shard)

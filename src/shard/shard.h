@@ -129,6 +129,10 @@ uint64_t shard_backlog_bytes(const struct shard *shard);
  * 9/10 of real time while it is ahead. */
 uint64_t shard_now_us(struct shard *shard, uint64_t boot_us, uint64_t wall_us);
 
+/* The same of one that does not lead, or whose wall clock nobody vouches for: it stands still, so
+ * that no clock but a leader's ever moves it. */
+uint64_t shard_hold_time(struct shard *shard, uint64_t boot_us);
+
 /* ---- members ---- */
 
 /* The newest configuration in the log, committed or not; the version moves when it changes. */
@@ -150,6 +154,10 @@ void shard_pin(struct shard *shard, uint64_t index);
  * no message is taken, nothing is applied, so that what was asked about its index stays true. */
 void shard_freeze(struct shard *shard, bool is_frozen);
 bool shard_is_frozen(const struct shard *shard);
+
+/* Whether rows as of index are worth taking: ahead of what is committed here, or, when rows were
+ * lost, not behind the mark, which says what LevelDB holds and does not move backwards (L3). */
+bool shard_needs_install(const struct shard *shard, uint64_t index);
 
 /* The rows as of meta are published (L5). False: the core refuses them, nothing changed. True: the
  * caller adopts the rows at once and calls shard_adopted; the next ready may reset the log. */

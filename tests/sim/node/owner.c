@@ -125,6 +125,10 @@ static void run_commands(struct model *model, const struct op *op, int64_t now_m
                          struct buf *reply)
 {
     struct bytes argv[OP_ARGS_MAX];
+    if (op->is_refused && op->kind == OP_MULTI)
+        model->watched = MODEL_NO_KEY; /* EXEC was met all the same */
+    if (op->is_refused)
+        return;
     if (op->kind != OP_PLAIN && op->kind != OP_MULTI)
         return;
     bool is_watching = model->watched != MODEL_NO_KEY;
@@ -294,8 +298,7 @@ static void judge(struct owner *owner, struct op *op, struct bytes reply)
         op->is_refused = true;
         if (op->kind == OP_SCAN)
             owner->is_scanning = false;
-        if (op->kind == OP_MULTI)
-            owner->acked.watched = MODEL_NO_KEY;
+        run_commands(&owner->acked, op, 0, NULL);
         return;
     }
     switch (op->kind) {
@@ -337,8 +340,7 @@ static void fold_synced(struct owner *owner)
 {
     struct buf reply = {0};
     for (size_t i = 0; i < owner->required; i++) {
-        if (!owner->ops[i]->is_refused)
-            run_commands(&owner->base, owner->ops[i], 0, &reply);
+        run_commands(&owner->base, owner->ops[i], 0, &reply);
         buf_clear(&reply);
     }
     buf_free(&reply);
@@ -554,10 +556,12 @@ static void fold_op(struct comparison *comparison, const struct op *op)
     struct buf reply = {0};
     bool is_all = false;
     int database = comparison->fold->database;
-    if (op->is_refused || (op->kind != OP_PLAIN && op->kind != OP_MULTI))
+    if (op->kind != OP_PLAIN && op->kind != OP_MULTI)
         return;
     run_commands(comparison->fold, op, 0, &reply);
     buf_free(&reply);
+    if (op->is_refused)
+        return;
     for (int i = 0; i < op->command_count; i++) {
         struct bytes argv[OP_ARGS_MAX];
         int keys[KEYS_NAMED_MAX];
