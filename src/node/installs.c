@@ -30,6 +30,7 @@ struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
     bool is_reading, is_sent;
+    bool is_stopped; /* by the other end, or with its link: given up once the chunk is read */
     uint32_t shard;
     uint64_t peer, stream, term;
     uint64_t sent_us;
@@ -247,6 +248,8 @@ static void step_giving(struct node *node, struct giving *giving)
     }
     if (shard_lead_term(shard) != giving->term)
         give_up(node, giving, "this node leads no more");
+    else if (giving->is_stopped)
+        give_up(node, giving, "the other end stopped");
     else if (!giving->is_begun)
         begin_giving(node, giving);
     else if (shard_status(shard).log_bytes > node->config->install_log_max)
@@ -495,11 +498,8 @@ static void stop_giving(struct node *node, const struct peers_input *input)
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
         if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-            giving->stream == input->stream.stream && !giving->is_reading)
-            give_up(node, giving, "the other end stopped");
-        else if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-                 giving->stream == input->stream.stream)
-            giving->term = 0; /* given up when the chunk has been read */
+            giving->stream == input->stream.stream)
+            giving->is_stopped = true;
     }
 }
 
@@ -532,7 +532,7 @@ void node_lose_streams(struct node *node, uint64_t peer)
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
         if (giving->is_used && giving->is_begun && giving->peer == peer && !giving->is_sent)
-            giving->term = 0;
+            giving->is_stopped = true;
     }
 }
 
