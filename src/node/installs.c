@@ -30,7 +30,8 @@ struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
     bool is_reading, is_sent;
-    bool is_stopped; /* by the other end, or with its link: given up once the chunk is read */
+    bool wants_flush; /* LevelDB is behind what the other end needs */
+    bool is_stopped;  /* by the other end, or with its link: given up once the chunk is read */
     uint32_t shard;
     uint64_t peer, stream, term;
     uint64_t sent_us;
@@ -158,11 +159,38 @@ static enum peers_err open_stream(struct node *node, struct giving *giving)
     return err;
 }
 
+/* Rows as of which index would do. One that lost its rows has its log, which begins somewhere up to
+ * what it acknowledged: as of below that they would be refused. */
+static uint64_t needed_index(struct node *node, const struct giving *giving)
+{
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    struct shard *shard = node->shards[giving->shard];
+    size_t count = raft_peers(shard_raft(shard), peers);
+    uint64_t applied = shard_applied_index(shard);
+    for (size_t i = 0; i < count; i++) {
+        if (peers[i].id == giving->peer && peers[i].state != RAFT_SNAPSHOT)
+            return peers[i].match < applied ? peers[i].match : applied;
+    }
+    return 0;
+}
+
+bool node_install_wants_flush(const struct node *node, uint32_t shard)
+{
+    for (int i = 0; node->installs != NULL && i < GIVING_MAX; i++) {
+        const struct giving *giving = &node->installs->giving[i];
+        if (giving->is_used && giving->shard == shard && giving->wants_flush)
+            return true;
+    }
+    return false;
+}
+
 /* Not now is not never: the next turn tries again, as long as this leadership lasts. */
 static void begin_giving(struct node *node, struct giving *giving)
 {
     struct shard *shard = node->shards[giving->shard];
-    if (!store_export_begin(shard_fsm(shard)->store, &giving->rows))
+    struct store *store = shard_fsm(shard)->store;
+    giving->wants_flush = store_flushed(store).applied_index < needed_index(node, giving);
+    if (giving->wants_flush || !store_export_begin(store, &giving->rows))
         return;
     uint64_t index = giving->rows.meta.applied_index;
     if (index < raft_base_index(shard_raft(shard)) || open_stream(node, giving) != PEERS_OK) {

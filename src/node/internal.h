@@ -130,6 +130,7 @@ void node_want_install(struct node *node, uint32_t shard, uint64_t peer);
 void node_hear_stream(struct node *node, const struct peers_input *input);
 void node_lose_streams(struct node *node, uint64_t peer);
 void node_step_installs(struct node *node);
+bool node_install_wants_flush(const struct node *node, uint32_t shard);
 void node_info_installs(const struct node *node, struct buf *out);
 
 /* operator.c: RAFT and CLUSTER */

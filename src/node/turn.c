@@ -136,7 +136,8 @@ static void flush_shards(struct node *node)
         struct fsm_flush_policy policy = {
             .bytes_max = flush_share(node),
             .age_ms = (uint64_t)node->config->flush_age_ms,
-            .is_wanted = is_wanted || (is_long && id == pinning),
+            .is_wanted =
+                is_wanted || (is_long && id == pinning) || node_install_wants_flush(node, id),
         };
         shard_flush(node->shards[id], &policy, node->now.boot_us / 1000, node->store_worker);
     }
