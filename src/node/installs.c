@@ -43,6 +43,7 @@ struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
     bool is_reading, is_sent, is_broken;
+    bool wants_flush; /* LevelDB is behind what the other end needs */
     uint32_t shard;
     uint64_t peer, stream, term;
     uint64_t moved_us;         /* when a chunk left */
@@ -180,16 +181,42 @@ static enum peers_err open_stream(struct node *node, struct giving *giving)
     return err;
 }
 
+/* Rows as of which index would do. One that lost its rows has its log, which begins somewhere up to
+ * what it acknowledged: as of below that they would be refused. */
+static uint64_t needed_index(struct node *node, const struct giving *giving)
+{
+    struct raft_peer_status peers[RAFT_MEMBERS_MAX];
+    struct shard *shard = node->shards[giving->shard];
+    size_t count = raft_peers(shard_raft(shard), peers);
+    uint64_t applied = shard_applied_index(shard);
+    for (size_t i = 0; i < count; i++) {
+        if (peers[i].id == giving->peer && peers[i].state != RAFT_SNAPSHOT)
+            return peers[i].match < applied ? peers[i].match : applied;
+    }
+    return 1; /* a shard that never flushed has nothing to give */
+}
+
+bool node_install_wants_flush(const struct node *node, uint32_t shard)
+{
+    for (int i = 0; node->installs != NULL && i < GIVING_MAX; i++) {
+        const struct giving *giving = &node->installs->giving[i];
+        if (giving->is_used && giving->shard == shard && giving->wants_flush)
+            return true;
+    }
+    return false;
+}
+
 /* Not now is not never: the next turn tries again, as long as this leadership lasts. */
 static void begin_giving(struct node *node, struct giving *giving)
 {
     struct shard *shard = node->shards[giving->shard];
     struct store *store = shard_fsm(shard)->store;
-    if (store_flushed(store).applied_index == 0 || !store_export_begin(store, &giving->rows))
-        return; /* see node_install_wants_flush */
+    giving->wants_flush = store_flushed(store).applied_index < needed_index(node, giving);
+    if (giving->wants_flush || !store_export_begin(store, &giving->rows))
+        return;
     uint64_t index = giving->rows.meta.applied_index;
-    if (index == 0 || index < raft_base_index(shard_raft(shard)) ||
-        open_stream(node, giving) != PEERS_OK) {
+    bool is_reached = index > 0 && index >= raft_base_index(shard_raft(shard));
+    if (!is_reached || open_stream(node, giving) != PEERS_OK) {
         end_giving(node, giving); /* the core asks again */
         return;
     }
@@ -596,17 +623,6 @@ void node_lose_streams(struct node *node, uint64_t peer)
         else
             giving->lost_us = node->now.boot_us;
     }
-}
-
-/* A shard that never flushed has nothing to give. */
-bool node_install_wants_flush(const struct node *node, uint32_t shard)
-{
-    for (int i = 0; i < GIVING_MAX; i++) {
-        const struct giving *giving = &node->installs->giving[i];
-        if (giving->is_used && !giving->is_begun && giving->shard == shard)
-            return store_flushed(shard_fsm(node->shards[shard])->store).applied_index == 0;
-    }
-    return false;
 }
 
 void node_step_installs(struct node *node)
