@@ -144,10 +144,17 @@ static uint32_t voters_of(const struct node *node, uint32_t shard, struct member
     return out->count;
 }
 
+/* As replicas only voters that lead nothing, since in Redis a node is either a master or a replica:
+ * redis-py takes the role in the first range that names a node for its role in all, and leaves
+ * leaders out when it asks all masters (DBSIZE, KEYS, FLUSHALL). */
 static void reply_slots_range(const struct node *node, struct call *c, uint32_t shard)
 {
     struct members voters;
-    uint32_t count = voters_of(node, shard, &voters);
+    uint32_t all = voters_of(node, shard, &voters), count = 1;
+    for (uint32_t i = 1; i < all; i++) {
+        if (node_leads(node, voters.at[i].node) == 0)
+            voters.at[count++] = voters.at[i];
+    }
     reply_array(&c->reply, 2 + count);
     reply_int(&c->reply, first_slot(node, shard));
     reply_int(&c->reply, last_slot(node, shard));

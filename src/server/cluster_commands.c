@@ -119,7 +119,8 @@ static void cluster_help(struct call *c)
         "SHARDS",
         "    Return a map for each shard: its slots, and its nodes, the leader first.",
         "SLOTS",
-        "    Return for each shard with a leader: first slot, last slot, leader, other voters.",
+        "    Return for each shard with a leader: first slot, last slot, leader, voters that lead",
+        "    nothing.",
         "Nodes are taken in and out and leads handed over by RAFT, see RAFT HELP.",
         NULL,
     };
