@@ -381,6 +381,7 @@ def trouble(cluster, draw):
 def write_seconds(cluster, count=150):
     """Medians of writes one after the other."""
     client = Follower(cluster)
+    client.port = cluster.nodes[cluster.wait_for_leader()].port  # not one that is frozen
     client("SET", "warm", "up")
     seconds = []
     for number in range(count):

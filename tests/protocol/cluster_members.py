@@ -286,7 +286,7 @@ def starts_that_make_no_sense_say_why(_):
                 "1=a:60000", listed + ",,"):
         refused("expected number=host:port or number=host:port@port", port=port, node=1,
                 cluster=bad, cluster_secret=SECRET)
-    refused("nothing stands behind the comma after it", port=port, node=1, cluster=listed + ",",
+    refused("cluster: '': expected number=host:port", port=port, node=1, cluster=listed + ",",
             cluster_secret=SECRET)
     refused("a node of that number stands before it", port=port, node=1,
             cluster="1=a:1,1=b:1", cluster_secret=SECRET)
