@@ -269,6 +269,16 @@ uint64_t exec_hot_memory(const struct exec *exec)
     return memory;
 }
 
+bool exec_newest_index(const struct exec *exec, uint32_t shard, uint64_t since_us, uint64_t *index)
+{
+    const struct exec_shard *es = &exec->shards[shard];
+    *index = 0;
+    if (!exec_leads(es))
+        return es->lost_at_us > since_us;
+    *index = hot_has_changes(es->hot) ? es->hot->open_index : shard_last_index(es->shard);
+    return true;
+}
+
 uint64_t exec_filter_memory(const struct exec *exec)
 {
     uint64_t memory = 0;

@@ -49,6 +49,11 @@ void exec_refuse_writes(struct exec *exec, const char *error);
  * (L9). */
 void exec_follow_leadership(struct exec *exec, struct turn_time now);
 
+/* The newest entry that what was executed so far on the shard is in, the open one included; 0: it
+ * is not led here. False: it was not led here since that boot time either. */
+MUST_USE bool exec_newest_index(const struct exec *exec, uint32_t shard, uint64_t since_us,
+                                uint64_t *index);
+
 /* Where a shard is led when not here: "host:port" as MOVED names it, or "": nobody knows. */
 void exec_set_leader(struct exec *exec, uint32_t shard, const char *address);
 

@@ -152,6 +152,9 @@ void node_info_installs(const struct node *node, struct buf *out);
 /* operator.c: RAFT, and who answers CLUSTER */
 void node_add_operator(struct node *node);
 
+/* durability.c: WAIT and WAITAOF */
+void node_add_durability(struct node *node);
+
 /* cluster_view.c: the cluster as clients of the cluster protocol see it */
 void node_answer_cluster(struct node *node, struct call *c, enum operator_command what);
 

@@ -403,6 +403,7 @@ static bool open_server(struct node *node, struct buf *error)
     node->server = server_new(&options);
     node_add_info(node);
     node_add_operator(node);
+    node_add_durability(node);
     server_on_config(node->server, config_changed, node);
     const char *why;
     if (!node->options.has_sockets || server_listen(node->server, &why))

@@ -117,7 +117,8 @@ static void fill_clients(struct buf *out, void *ctx)
                "watching_clients:%llu\r\nclients_in_timeout_table:0\r\n"
                "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n",
                server->client_count, (long long)server->config->maxclients, (ull)sums.input_max,
-               (ull)sums.output_max, (ull)exec_parked_count(server->exec), (ull)sums.watching);
+               (ull)sums.output_max, (ull)(exec_parked_count(server->exec) + server->wait_count),
+               (ull)sums.watching);
 }
 
 static double ratio(uint64_t a, uint64_t b)

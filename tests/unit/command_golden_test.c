@@ -25,6 +25,7 @@
 #include "server/connection_commands.h"
 #include "server/slowlog_commands.h"
 #include "server/transaction_commands.h"
+#include "server/wait_commands.h"
 
 static const char golden_path[] = "tests/lib/commands_golden.tsv";
 
@@ -35,6 +36,7 @@ static const struct command *const tables[] = {
     transaction_commands,   set_commands,        zset_commands,          list_commands,
     stream_commands,        bitmap_commands,     geo_commands,           hyperloglog_commands,
     generic_value_commands, hash_commands,       cluster_commands,       raft_commands,
+    wait_commands,
 };
 
 /* Rows that differ from Redis on purpose, and commands that it does not have. */
