@@ -154,6 +154,18 @@ void reply_bulk_int(struct reply *reply, int64_t value)
     reply_bulk(reply, bytes_of(text, number_format_i64(text, value)));
 }
 
+void reply_take(struct reply *reply, struct buf *whole)
+{
+    if (reply->out->size == 0) {
+        buf_free(reply->out);
+        *reply->out = *whole;
+        *whole = (struct buf){0};
+        return;
+    }
+    buf_append(reply->out, buf_bytes(whole));
+    buf_free(whole);
+}
+
 void reply_verbatim(struct reply *reply, const char *format, struct bytes text)
 {
     ASSERT(strlen(format) == 3);

@@ -3,10 +3,12 @@
 #include "commands/dump.h"
 
 #include "base/endian.h"
+#include "base/mem.h"
 #include "base/number.h"
 #include "codec/rdb.h"
 #include "commands/call.h"
 #include "commands/generic_commands.h"
+#include "keyspace/hot.h"
 #include "types/hash.h"
 #include "types/list.h"
 #include "types/set.h"
@@ -59,28 +61,27 @@ static void dump_hash(const struct value *hash, struct buf *out)
     }
 }
 
-void dump_object(const struct object *object, struct buf *out)
+static void dump_body(const struct dump_source *source, struct buf *out)
 {
-    char scratch[STRING_INT_TEXT_MAX];
-    switch ((enum object_type)object->type) {
+    switch ((enum object_type)source->type) {
     case TYPE_STRING:
         buf_append_u8(out, RDB_STRING);
-        rdb_put_string(out, string_value(object, scratch));
+        rdb_put_string(out, source->text);
         return;
     case TYPE_LIST:
-        dump_list(object_pointer(object), out);
+        dump_list(source->value, out);
         return;
     case TYPE_SET:
-        dump_set(object_pointer(object), out);
+        dump_set(source->value, out);
         return;
     case TYPE_ZSET:
-        dump_zset(object_pointer(object), out);
+        dump_zset(source->value, out);
         return;
     case TYPE_HASH:
-        dump_hash(object_pointer(object), out);
+        dump_hash(source->value, out);
         return;
     case TYPE_STREAM:
-        dump_stream(object_pointer(object), out);
+        dump_stream(source->value, out);
         return;
     case TYPE_NONE:
     case TYPE_COUNT:
@@ -89,18 +90,84 @@ void dump_object(const struct object *object, struct buf *out)
     UNREACHABLE();
 }
 
+struct dump_source dump_source(const struct object *object, char *scratch)
+{
+    struct dump_source source = {.type = object->type};
+    if (object->type == TYPE_STRING)
+        source.text = string_value(object, scratch);
+    else
+        source.value = object_pointer(object);
+    return source;
+}
+
+bool dump_is_big(const struct dump_source *source)
+{
+    size_t size = source->value != NULL ? value_memory(source->value) : source->text.size;
+    return size >= HOT_GARBAGE_SIZE;
+}
+
+void dump_write(const struct dump_source *source, struct buf *out)
+{
+    ASSERT(out->size == 0);
+    dump_body(source, out);
+    rdb_put_footer(out);
+}
+
+/* The reply to a big one, made by a helper. */
+struct dump {
+    struct call_aside aside; /* first: a pointer to it is one to the dump */
+    struct dump_source source;
+    struct reply reply;
+    struct buf whole;
+};
+
+static void dump_run(struct call_aside *aside)
+{
+    struct dump *dump = (struct dump *)aside;
+    struct buf payload = {0};
+    dump_write(&dump->source, &payload);
+    dump->reply.out = &dump->whole;
+    reply_bulk(&dump->reply, buf_bytes(&payload));
+    buf_free(&payload);
+}
+
+static void dump_free(struct call_aside *aside)
+{
+    struct dump *dump = (struct dump *)aside;
+    buf_free(&dump->whole);
+    mem_free(dump);
+}
+
+static void reply_big(struct call *c, struct dump_source source)
+{
+    struct dump *dump = mem_zero(sizeof(*dump));
+    dump->aside.run = dump_run;
+    dump->aside.free = dump_free;
+    dump->source = source;
+    dump->reply.protocol = c->reply.protocol;
+    if (!call_run_aside(c, &dump->aside))
+        return;
+    reply_take(&c->reply, &dump->whole);
+    dump_free(&dump->aside);
+}
+
 void generic_dump(struct call *c)
 {
     const struct object *object = call_find(c, c->argv[1]);
-    struct buf out = {0};
+    char scratch[STRING_INT_TEXT_MAX];
+    struct buf payload = {0};
     if (object == NULL) {
         reply_null(&c->reply);
         return;
     }
-    dump_object(object, &out);
-    rdb_put_footer(&out);
-    reply_bulk(&c->reply, buf_bytes(&out));
-    buf_free(&out);
+    struct dump_source source = dump_source(object, scratch);
+    if (dump_is_big(&source)) {
+        reply_big(c, source);
+        return;
+    }
+    dump_write(&source, &payload);
+    reply_bulk(&c->reply, buf_bytes(&payload));
+    buf_free(&payload);
 }
 
 /* ---- reading ---- */

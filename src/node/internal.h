@@ -71,6 +71,7 @@ struct node {
     struct worker *store_worker;
     struct worker *readers;
     struct worker *freer;
+    struct worker *couriers;
 
     struct wal *wal;
     struct wal_recovery *recovery; /* until the shards have taken what they need */

@@ -96,6 +96,8 @@ void node_take_done_jobs(struct node *node)
     }
     while ((job = worker_take_done(node->freer)) != NULL)
         exec_job_done(node->exec, job);
+    while ((job = worker_take_done(node->couriers)) != NULL)
+        exec_job_done(node->exec, job);
 }
 
 /* ---- the shards' phases ---- */
@@ -249,6 +251,8 @@ static enum node_state step_stopping(struct node *node)
         node->has_handed_over = true;
         node_hand_over_all(node);
     }
+    if (node->stopping != NODE_NOT_STOPPING)
+        exec_give_up_errands(node->exec);
     if (node->stopping != NODE_NOT_STOPPING && node->stopping_since_us == 0)
         node->stopping_since_us = node->now.boot_us;
     bool is_settled = exec_is_settled(node->exec) && !node_is_handing_over(node);
@@ -330,13 +334,14 @@ const char *node_failure(const struct node *node)
 size_t node_waiting_jobs(const struct node *node)
 {
     return worker_waiting(node->wal_worker) + worker_waiting(node->store_worker) +
-           worker_waiting(node->readers) + worker_waiting(node->freer);
+           worker_waiting(node->readers) + worker_waiting(node->freer) +
+           worker_waiting(node->couriers);
 }
 
 void node_run_job(struct node *node, size_t position)
 {
     struct worker *const workers[] = {node->wal_worker, node->store_worker, node->readers,
-                                      node->freer};
+                                      node->freer, node->couriers};
     for (size_t i = 0; i < COUNT_OF(workers); i++) {
         size_t waiting = worker_waiting(workers[i]);
         if (position >= waiting) {
