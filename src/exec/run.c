@@ -290,12 +290,16 @@ static void run_free(struct run *run)
     mem_free(run);
 }
 
-/* Nothing of it was proposed, so the client may ask again, elsewhere. */
+/* Nothing of it was proposed, so the client may ask again, elsewhere; unless somebody outside has
+ * seen a part of it already. */
 static void discard_reply(struct run *run)
 {
     struct exec_shard *es = run->shard != NULL ? run->shard : &run->exec->shards[0];
     run->request->reply.out->size = run->reply_from;
-    exec_reply_elsewhere(es, -1, &run->request->reply);
+    if (run->lost_text != NULL)
+        reply_error(&run->request->reply, "%s", run->lost_text);
+    else
+        exec_reply_elsewhere(es, -1, &run->request->reply);
     run->call.has_failed = true;
     run->call.changes = 0;
 }

@@ -371,6 +371,7 @@ static void open_table(struct node *node)
     command_table_add(node->table, introspection_commands);
     command_table_add(node->table, exec_keys_commands);
     command_table_add(node->table, exec_flush_commands);
+    command_table_add(node->table, exec_migrate_commands);
     command_table_add(node->table, exec_debug_commands);
     server_register_commands(node->table);
 }
