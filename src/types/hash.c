@@ -573,6 +573,7 @@ static void load_begin(struct value **value, const struct type_env *env)
     }
     hash->table = mem_zero(sizeof(*hash->table));
     hash->table->elements = elements_new(env->hash_seed);
+    elements_reserve(hash->table->elements, hash->value.count);
     hash->value.form = FORM_TABLE;
 }
 
@@ -617,10 +618,13 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         put_packed(hash, PACK_END, item.field, item.value, item.expire_ms);
         return true;
     }
-    if (elements_find(hash->table->elements, item.field) != NULL)
-        return false;
-    put_element(hash, NULL, item.field, item.value, item.expire_ms);
-    return true;
+    struct element *loaded = element_new(item.field, item.value, item.expire_ms);
+    bool is_new = elements_add(hash->table->elements, loaded);
+    if (is_new && item.expire_ms != 0)
+        add_due(hash->table, loaded);
+    if (!is_new)
+        element_free(loaded);
+    return is_new;
 }
 
 /* When the first field dies; 0: none does. The heap is as it was filled. */

@@ -571,6 +571,19 @@ static void load_begin(struct value **value, const struct type_env *env)
     }
     zset->value.form = FORM_TABLE;
     zset->table = table_new(env->hash_seed);
+    elements_reserve(zset->table->elements, zset->value.count);
+}
+
+static bool load_element(struct zset_table *table, struct bytes member, double score)
+{
+    struct element *element = element_new(member, element_score(&score), 0);
+    if (!elements_add(table->elements, element)) {
+        element_free(element);
+        return false;
+    }
+    if (table->ranked != NULL)
+        ranked_insert(table->ranked, (struct ranked_entry){.score = score, .element = element});
+    return true;
 }
 
 static bool load_row(struct value **value, struct bytes element, struct bytes row_value,
@@ -583,15 +596,15 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         rest.size != SCORE_SIZE)
         return false;
     double score = score_of(get_le64(rest.data)), ignored;
-    if (score != score || body_count(zset) == zset->value.count ||
-        zset_score(*value, member, &ignored))
+    if (score != score || body_count(zset) == zset->value.count)
         return false;
     if (zset->value.form == FORM_PACK && !fits_pack(0, member, env))
         to_table(zset, env);
-    if (zset->value.form == FORM_PACK)
-        insert_packed(zset, member, score);
-    else
-        insert_element(zset->table, member, score);
+    if (zset->value.form == FORM_TABLE)
+        return load_element(zset->table, member, score);
+    if (zset_score(*value, member, &ignored))
+        return false;
+    insert_packed(zset, member, score);
     return true;
 }
 
