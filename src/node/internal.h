@@ -109,9 +109,6 @@ struct node {
     char failure[512];
     uint64_t start_us; /* boot time at which opening began */
     uint64_t open_us;  /* how long it took */
-    struct {
-        uint64_t turns, longest_us;
-    } stats;
 };
 
 /* open.c */

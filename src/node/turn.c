@@ -291,10 +291,21 @@ static void receive(struct node *node, struct net_events events)
     node->now.wall_us = node_agreed_wall_us(node);
 }
 
+static uint64_t measure_us(const struct node *node)
+{
+    return node->options.measure_us == NULL ? 0 : node->options.measure_us();
+}
+
+static void note_turn(struct node *node, uint64_t begin_us)
+{
+    server_note_turn(node->server, measure_us(node) - begin_us);
+}
+
 /* The turn. The clock is read after the input it will judge (L9); proposals meet the WAL before
  * promises are looked at; nothing leaves before its entry is applied (L1). */
 enum node_state node_turn(struct node *node, struct net_events events)
 {
+    uint64_t begin_us = measure_us(node);
     look_at_events(node, events);
     node_take_done_jobs(node);
     if (has_failed(node))
@@ -322,7 +333,7 @@ enum node_state node_turn(struct node *node, struct net_events events)
 
     node_watch_space(node);
     note_ready(node);
-    node->stats.turns++;
+    note_turn(node, begin_us);
     return step_stopping(node);
 }
 

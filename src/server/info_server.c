@@ -186,6 +186,10 @@ static void fill_stats(struct buf *out, void *ctx)
                (ull)stats->bytes_in, (ull)stats->bytes_out, rates.kilobytes_in, rates.kilobytes_out,
                (ull)stats->rejected_connections);
     buf_printf(out,
+               "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\n"
+               "eventloop_duration_max:%llu\r\n",
+               (ull)stats->turns, (ull)stats->turns_us, (ull)stats->turn_us_max);
+    buf_printf(out,
                "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\npubsub_channels:0\r\n"
                "pubsub_patterns:0\r\nlatest_fork_usec:0\r\ntotal_error_replies:%llu\r\n"
                "protocol_errors:%llu\r\nclient_query_buffer_limit_disconnections:%llu\r\n"

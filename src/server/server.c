@@ -244,6 +244,15 @@ void server_reap(struct server *server)
     }
 }
 
+void server_note_turn(struct server *server, uint64_t duration_us)
+{
+    struct stats *stats = &server->stats;
+    stats->turns++;
+    stats->turns_us += duration_us;
+    if (duration_us > stats->turn_us_max)
+        stats->turn_us_max = duration_us;
+}
+
 static bool needs_sweep(const struct server *server)
 {
     bool may_time_out = server->config->timeout > 0 && !list_is_empty(&server->idle);
