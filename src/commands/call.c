@@ -501,7 +501,7 @@ static void run_beside(struct call *c)
     c->command->function(c);
     c->reply.out = home;
     if (!c->is_broken)
-        buf_append(home, buf_bytes(&own));
+        reply_take(&c->reply, &own);
     buf_free(&own);
 }
 

@@ -667,6 +667,7 @@ static struct value *copy(const struct value *value)
     }
     twin->table = mem_zero(sizeof(*twin->table));
     twin->table->elements = elements_twin(hash->table->elements);
+    elements_reserve(twin->table->elements, value->count);
     struct hash_item item;
     for (uint64_t cursor = 0; hash_next(value, &cursor, &item);)
         put_element(twin, NULL, item.field, item.value, item.expire_ms);

@@ -451,6 +451,7 @@ static struct value *copy(const struct value *value)
     } else {
         struct set_item item;
         twin->elements = elements_twin(set->elements);
+        elements_reserve(twin->elements, value->count);
         for (uint64_t cursor = 0; set_next(value, &cursor, &item);)
             elements_insert(twin->elements, element_new(item.member, bytes_of(NULL, 0), 0));
     }

@@ -642,6 +642,7 @@ static struct value *copy(const struct value *value)
     }
     twin->table = mem_zero(sizeof(*twin->table));
     twin->table->elements = elements_twin(zset->table->elements);
+    elements_reserve(twin->table->elements, value->count);
     struct zset_walk walk = zset_walk(value, 0, value->count, false);
     struct zset_item item;
     while (zset_next(&walk, &item))
