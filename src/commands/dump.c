@@ -229,6 +229,7 @@ static bool read_list(struct source *source, struct edit *edit)
 
 static bool read_set(struct source *source, struct edit *edit)
 {
+    set_expect(edit, source->left);
     while (next_part(source)) {
         if (!set_add(edit, buf_bytes(&source->part)))
             return false;
@@ -240,6 +241,7 @@ static bool read_hash(struct source *source, struct edit *edit)
 {
     struct buf field = {0};
     bool is_good = true;
+    hash_expect(edit, source->left / 2);
     while (is_good && next_part(source)) {
         buf_clear(&field);
         buf_append(&field, buf_bytes(&source->part));
@@ -264,6 +266,7 @@ static bool read_zset(struct source *source, uint8_t type, struct edit *edit)
     struct buf member = {0};
     double score;
     bool is_good = true;
+    zset_expect(edit, source->left);
     while (is_good && next_part(source)) {
         buf_clear(&member);
         buf_append(&member, buf_bytes(&source->part));
@@ -441,46 +444,94 @@ static bool parse_restore(struct call *c, struct restore *restore)
     return false;
 }
 
-/* A string or another value; false: bad data, or no room. */
-static bool put_payload(struct call *c, uint8_t type, struct bytes rest, int64_t expire_ms)
+/* What is made of a payload; of a big one by a helper. */
+struct restored {
+    struct call_aside aside; /* first: a pointer to it is one to the whole */
+    struct buf copy;         /* of the payload, for the helper; the request may end before it */
+    struct bytes payload;
+    struct type_env env;
+
+    const char *error; /* NULL: one of the next two is the value */
+    bool is_string;
+    struct buf text;
+    struct value *value;
+};
+
+static void restore_run(struct call_aside *aside)
 {
-    struct buf text = {0};
-    struct value *value = NULL;
-    bool is_string = type == RDB_STRING;
-    bool is_good = is_string ? rdb_take_string(&rest, &text) && rest.size == 0
-                             : (value = restore_value(type, rest, c->types)) != NULL;
-    if (!is_good)
-        call_error(c, "ERR Bad data format");
-    else if (is_string && call_reserve(c, c->argv[1].size + text.size))
-        call_set_string(c, c->argv[1], buf_bytes(&text), expire_ms);
-    else if (!is_string && call_reserve_value(c, value))
-        call_set_value(c, c->argv[1], value, expire_ms);
-    else
-        value_free(value);
-    buf_free(&text);
-    return !c->has_failed;
+    struct restored *restored = (struct restored *)aside;
+    struct bytes rest = restored->payload;
+    uint8_t type;
+    if (!rdb_take_footer(&rest)) {
+        restored->error = "ERR DUMP payload version or checksum are wrong";
+        return;
+    }
+    restored->error = "ERR Bad data format";
+    if (!rdb_take_u8(&rest, &type))
+        return;
+    restored->is_string = type == RDB_STRING;
+    bool is_good = restored->is_string
+                       ? rdb_take_string(&rest, &restored->text) && rest.size == 0
+                       : (restored->value = restore_value(type, rest, &restored->env)) != NULL;
+    if (is_good)
+        restored->error = NULL;
+}
+
+static void restore_free(struct call_aside *aside)
+{
+    struct restored *restored = (struct restored *)aside;
+    value_free(restored->value);
+    buf_free(&restored->text);
+    buf_free(&restored->copy);
+    mem_free(restored);
+}
+
+/* NULL: the run was cancelled. */
+static struct restored *decode(struct call *c)
+{
+    struct restored *restored = mem_zero(sizeof(*restored));
+    restored->aside.run = restore_run;
+    restored->aside.free = restore_free;
+    restored->payload = c->argv[3];
+    restored->env = *c->types;
+    if (restored->payload.size < HOT_GARBAGE_SIZE) {
+        restore_run(&restored->aside);
+        return restored;
+    }
+    buf_append(&restored->copy, restored->payload);
+    restored->payload = buf_bytes(&restored->copy);
+    return call_run_aside(c, &restored->aside) ? restored : NULL;
+}
+
+static void put_restored(struct call *c, struct restored *restored, int64_t expire_ms)
+{
+    struct bytes key = c->argv[1], text = buf_bytes(&restored->text);
+    if (restored->error != NULL) {
+        call_error(c, "%s", restored->error);
+    } else if (restored->is_string) {
+        if (call_reserve(c, key.size + text.size))
+            call_set_string(c, key, text, expire_ms);
+    } else if (call_reserve_value(c, restored->value)) {
+        call_set_value(c, key, restored->value, expire_ms);
+        restored->value = NULL;
+    }
 }
 
 void generic_restore(struct call *c)
 {
     struct restore restore;
-    struct bytes payload = c->argv[3];
-    uint8_t type;
     if (!parse_restore(c, &restore))
         return;
-    if (!rdb_take_footer(&payload)) {
-        call_error(c, "ERR DUMP payload version or checksum are wrong");
+    struct restored *restored = decode(c);
+    if (restored == NULL)
         return;
-    }
-    if (!rdb_take_u8(&payload, &type)) {
-        call_error(c, "ERR Bad data format");
-        return;
-    }
     int64_t expire_ms = restore.ttl_ms;
     if (expire_ms != 0 && !restore.is_absolute &&
         __builtin_add_overflow(expire_ms, c->now_ms, &expire_ms))
         expire_ms = INT64_MAX;
-    if (!put_payload(c, type, payload, expire_ms))
+    put_restored(c, restored, expire_ms);
+    restore_free(&restored->aside);
+    if (c->has_failed)
         return;
     call_notify(c, 'g', "restore", c->argv[1]);
     reply_ok(&c->reply);

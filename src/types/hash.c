@@ -410,6 +410,16 @@ bool hash_put(struct edit *edit, struct bytes field, struct bytes value, int64_t
     return is_new;
 }
 
+void hash_expect(struct edit *edit, uint64_t count)
+{
+    struct hash *hash = hash_of(edit->value);
+    ASSERT(hash->value.count == 0);
+    if (!is_packed(hash) || count <= (uint64_t)edit->env->hash_max_listpack_entries)
+        return;
+    to_table(hash, edit->env);
+    elements_reserve(hash->table->elements, count);
+}
+
 bool hash_remove(struct edit *edit, struct bytes field)
 {
     struct hash *hash = hash_of(edit->value);

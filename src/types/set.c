@@ -273,6 +273,17 @@ bool set_add(struct edit *edit, struct bytes member)
     return true;
 }
 
+void set_expect(struct edit *edit, uint64_t count)
+{
+    struct set *set = set_of(edit->value);
+    ASSERT(set->value.count == 0);
+    if (set->value.form == FORM_TABLE || count <= (uint64_t)edit->env->set_max_intset_entries ||
+        count <= (uint64_t)edit->env->set_max_listpack_entries)
+        return;
+    to_table(set, edit->env);
+    elements_reserve(set->elements, count);
+}
+
 static bool remove_member(struct set *set, struct bytes member)
 {
     int64_t number;

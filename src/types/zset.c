@@ -358,6 +358,16 @@ static void to_table(struct zset *zset, const struct type_env *env)
     zset->value.form = FORM_TABLE;
 }
 
+void zset_expect(struct edit *edit, uint64_t count)
+{
+    struct zset *zset = zset_of(edit->value);
+    ASSERT(zset->value.count == 0);
+    if (zset->value.form == FORM_TABLE || count <= (uint64_t)edit->env->zset_max_listpack_entries)
+        return;
+    to_table(zset, edit->env);
+    elements_reserve(zset->table->elements, count);
+}
+
 static bool fits_pack(uint64_t count, struct bytes member, const struct type_env *env)
 {
     return (int64_t)count <= env->zset_max_listpack_entries &&
