@@ -154,6 +154,21 @@ void reply_bulk_int(struct reply *reply, int64_t value)
     reply_bulk(reply, bytes_of(text, number_format_i64(text, value)));
 }
 
+/* Smaller ones are copied, so that a buffer of the usual size stays where it is. */
+enum { MOVED_SIZE_MIN = 256 << 10 };
+
+void reply_take(struct reply *reply, struct buf *whole)
+{
+    if (reply->out->size == 0 && whole->size >= MOVED_SIZE_MIN) {
+        buf_free(reply->out);
+        *reply->out = *whole;
+        *whole = (struct buf){0};
+        return;
+    }
+    buf_append(reply->out, buf_bytes(whole));
+    buf_free(whole);
+}
+
 void reply_verbatim(struct reply *reply, const char *format, struct bytes text)
 {
     ASSERT(strlen(format) == 3);

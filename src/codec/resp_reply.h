@@ -37,6 +37,10 @@ void reply_bulk_int(struct reply *reply, int64_t value);
  * buffer grows. For contents that would otherwise be copied twice. */
 uint8_t *reply_bulk_space(struct reply *reply, size_t size);
 
+/* Appends whole replies that were written elsewhere, and empties their buffer. Large ones are
+ * moved, not copied, when nothing stands in the reply's own. */
+void reply_take(struct reply *reply, struct buf *whole);
+
 /* format is three letters, "txt" or "mkd"; dropped in protocol 2. */
 void reply_verbatim(struct reply *reply, const char *format, struct bytes text);
 

@@ -468,6 +468,12 @@ bool call_block(struct call *c, int64_t timeout_ms, struct bytes state)
     return true;
 }
 
+bool call_run_aside(struct call *c, struct call_aside *aside)
+{
+    ASSERT((c->command->flags & CMD_SUSPENDS) != 0);
+    return c->env->run_aside(c, aside);
+}
+
 void call_notify(struct call *c, char event_class, const char *event, struct bytes key)
 {
     c->env->notify(c, event_class, event, key);
@@ -495,7 +501,7 @@ static void run_beside(struct call *c)
     c->command->function(c);
     c->reply.out = home;
     if (!c->is_broken)
-        buf_append(home, buf_bytes(&own));
+        reply_take(&c->reply, &own);
     buf_free(&own);
 }
 

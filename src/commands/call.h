@@ -9,6 +9,8 @@
  *     gate that the reply waits at are kept by these functions, not by commands. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/bytes.h"
 #include "codec/resp_reply.h"
 #include "commands/command.h"
@@ -32,11 +34,19 @@ struct call_found {
     struct object *object; /* NULL: absent */
 };
 
+/* Work for a helper thread in the middle of a run; embedded in what it works on. */
+struct call_aside {
+    void (*run)(struct call_aside *aside);  /* on the helper */
+    void (*free)(struct call_aside *aside); /* when call_run_aside said false; later, maybe */
+    atomic_bool is_given_up;                /* nobody waits any more: what takes long may end */
+};
+
 /* What the runner does for a command in the middle of its run. */
 struct call_env {
     /* Suspends the run until the key may be found without being cold. False: reading its rows
      * failed this time. */
     bool (*await_key)(struct call *c, uint64_t order, struct bytes key, bool needs_value);
+    bool (*run_aside)(struct call *c, struct call_aside *aside); /* call_run_aside */
     void (*notify)(struct call *c, char event_class, const char *event, struct bytes key);
     void *context;            /* of a run that may wait; NULL: a plain one, which does not */
     uint64_t string_size_max; /* proto-max-bulk-len */
@@ -171,6 +181,12 @@ void call_rename(struct call *c, struct bytes from, struct bytes to);
  * function replies its nil. timeout_ms 0: for ever; it counts from the first call. state: bytes
  * that the next run finds in c->block_state (what `$` meant when XREAD came, say); copied. */
 bool call_block(struct call *c, int64_t timeout_ms, struct bytes state);
+
+/* Of CMD_SUSPENDS commands: runs it on a helper thread, while this run is suspended with its shard,
+ * so that what the command found stays as it is. The helper may read values of HOT_GARBAGE_SIZE and
+ * more, nothing else that call.h gave. False: the run was cancelled meanwhile; the command returns,
+ * and aside is not its own any more. */
+bool call_run_aside(struct call *c, struct call_aside *aside);
 
 /* Keyspace events (published by the server when notify-keyspace-events asks): class is one of
  * "g$lshzxetmdn" as in Redis. Called once per event by the command that caused it. */

@@ -95,6 +95,7 @@ struct key_spec {
     int keynum_index, first_key, keynum_step; /* FIND_KEYNUM */
     uint32_t flags;                           /* enum key_flag */
     const char *notes;                        /* or NULL */
+    bool skips_empty; /* an empty first argument is no key: it says that others are named */
 };
 
 enum { COMMAND_KEY_SPECS_MAX = 4 };

@@ -267,7 +267,7 @@ int command_keys(const struct command *command, const struct bytes *argv, int ar
         enum span_result result = find_span(spec, argv, argc, &span);
         if (result == SPAN_BAD)
             return -1;
-        if (result == SPAN_ABSENT)
+        if (result == SPAN_ABSENT || (spec->skips_empty && argv[span.first].size == 0))
             continue;
         uint32_t flags = flags_of(command, spec, argv, argc);
         for (int at = span.first; at <= span.last; at += span.step, count++) {

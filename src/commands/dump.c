@@ -3,10 +3,12 @@
 #include "commands/dump.h"
 
 #include "base/endian.h"
+#include "base/mem.h"
 #include "base/number.h"
 #include "codec/rdb.h"
 #include "commands/call.h"
 #include "commands/generic_commands.h"
+#include "keyspace/hot.h"
 #include "types/hash.h"
 #include "types/list.h"
 #include "types/set.h"
@@ -59,28 +61,27 @@ static void dump_hash(const struct value *hash, struct buf *out)
     }
 }
 
-void dump_object(const struct object *object, struct buf *out)
+static void dump_body(const struct dump_source *source, struct buf *out)
 {
-    char scratch[STRING_INT_TEXT_MAX];
-    switch ((enum object_type)object->type) {
+    switch ((enum object_type)source->type) {
     case TYPE_STRING:
         buf_append_u8(out, RDB_STRING);
-        rdb_put_string(out, string_value(object, scratch));
+        rdb_put_string(out, source->text);
         return;
     case TYPE_LIST:
-        dump_list(object_pointer(object), out);
+        dump_list(source->value, out);
         return;
     case TYPE_SET:
-        dump_set(object_pointer(object), out);
+        dump_set(source->value, out);
         return;
     case TYPE_ZSET:
-        dump_zset(object_pointer(object), out);
+        dump_zset(source->value, out);
         return;
     case TYPE_HASH:
-        dump_hash(object_pointer(object), out);
+        dump_hash(source->value, out);
         return;
     case TYPE_STREAM:
-        dump_stream(object_pointer(object), out);
+        dump_stream(source->value, out);
         return;
     case TYPE_NONE:
     case TYPE_COUNT:
@@ -89,18 +90,84 @@ void dump_object(const struct object *object, struct buf *out)
     UNREACHABLE();
 }
 
+struct dump_source dump_source(const struct object *object, char *scratch)
+{
+    struct dump_source source = {.type = object->type};
+    if (object->type == TYPE_STRING)
+        source.text = string_value(object, scratch);
+    else
+        source.value = object_pointer(object);
+    return source;
+}
+
+bool dump_is_big(const struct dump_source *source)
+{
+    size_t size = source->value != NULL ? value_memory(source->value) : source->text.size;
+    return size >= HOT_GARBAGE_SIZE;
+}
+
+void dump_write(const struct dump_source *source, struct buf *out)
+{
+    ASSERT(out->size == 0);
+    dump_body(source, out);
+    rdb_put_footer(out);
+}
+
+/* The reply to a big one, made by a helper. */
+struct dump {
+    struct call_aside aside; /* first: a pointer to it is one to the dump */
+    struct dump_source source;
+    struct reply reply;
+    struct buf whole;
+};
+
+static void dump_run(struct call_aside *aside)
+{
+    struct dump *dump = (struct dump *)aside;
+    struct buf payload = {0};
+    dump_write(&dump->source, &payload);
+    dump->reply.out = &dump->whole;
+    reply_bulk(&dump->reply, buf_bytes(&payload));
+    buf_free(&payload);
+}
+
+static void dump_free(struct call_aside *aside)
+{
+    struct dump *dump = (struct dump *)aside;
+    buf_free(&dump->whole);
+    mem_free(dump);
+}
+
+static void reply_big(struct call *c, struct dump_source source)
+{
+    struct dump *dump = mem_zero(sizeof(*dump));
+    dump->aside.run = dump_run;
+    dump->aside.free = dump_free;
+    dump->source = source;
+    dump->reply.protocol = c->reply.protocol;
+    if (!call_run_aside(c, &dump->aside))
+        return;
+    reply_take(&c->reply, &dump->whole);
+    dump_free(&dump->aside);
+}
+
 void generic_dump(struct call *c)
 {
     const struct object *object = call_find(c, c->argv[1]);
-    struct buf out = {0};
+    char scratch[STRING_INT_TEXT_MAX];
+    struct buf payload = {0};
     if (object == NULL) {
         reply_null(&c->reply);
         return;
     }
-    dump_object(object, &out);
-    rdb_put_footer(&out);
-    reply_bulk(&c->reply, buf_bytes(&out));
-    buf_free(&out);
+    struct dump_source source = dump_source(object, scratch);
+    if (dump_is_big(&source)) {
+        reply_big(c, source);
+        return;
+    }
+    dump_write(&source, &payload);
+    reply_bulk(&c->reply, buf_bytes(&payload));
+    buf_free(&payload);
 }
 
 /* ---- reading ---- */
@@ -162,6 +229,7 @@ static bool read_list(struct source *source, struct edit *edit)
 
 static bool read_set(struct source *source, struct edit *edit)
 {
+    set_expect(edit, source->left);
     while (next_part(source)) {
         if (!set_add(edit, buf_bytes(&source->part)))
             return false;
@@ -173,6 +241,7 @@ static bool read_hash(struct source *source, struct edit *edit)
 {
     struct buf field = {0};
     bool is_good = true;
+    hash_expect(edit, source->left / 2);
     while (is_good && next_part(source)) {
         buf_clear(&field);
         buf_append(&field, buf_bytes(&source->part));
@@ -197,6 +266,7 @@ static bool read_zset(struct source *source, uint8_t type, struct edit *edit)
     struct buf member = {0};
     double score;
     bool is_good = true;
+    zset_expect(edit, source->left);
     while (is_good && next_part(source)) {
         buf_clear(&member);
         buf_append(&member, buf_bytes(&source->part));
@@ -374,46 +444,94 @@ static bool parse_restore(struct call *c, struct restore *restore)
     return false;
 }
 
-/* A string or another value; false: bad data, or no room. */
-static bool put_payload(struct call *c, uint8_t type, struct bytes rest, int64_t expire_ms)
+/* What is made of a payload; of a big one by a helper. */
+struct restored {
+    struct call_aside aside; /* first: a pointer to it is one to the whole */
+    struct buf copy;         /* of the payload, for the helper; the request may end before it */
+    struct bytes payload;
+    struct type_env env;
+
+    const char *error; /* NULL: one of the next two is the value */
+    bool is_string;
+    struct buf text;
+    struct value *value;
+};
+
+static void restore_run(struct call_aside *aside)
 {
-    struct buf text = {0};
-    struct value *value = NULL;
-    bool is_string = type == RDB_STRING;
-    bool is_good = is_string ? rdb_take_string(&rest, &text) && rest.size == 0
-                             : (value = restore_value(type, rest, c->types)) != NULL;
-    if (!is_good)
-        call_error(c, "ERR Bad data format");
-    else if (is_string && call_reserve(c, c->argv[1].size + text.size))
-        call_set_string(c, c->argv[1], buf_bytes(&text), expire_ms);
-    else if (!is_string && call_reserve_value(c, value))
-        call_set_value(c, c->argv[1], value, expire_ms);
-    else
-        value_free(value);
-    buf_free(&text);
-    return !c->has_failed;
+    struct restored *restored = (struct restored *)aside;
+    struct bytes rest = restored->payload;
+    uint8_t type;
+    if (!rdb_take_footer(&rest)) {
+        restored->error = "ERR DUMP payload version or checksum are wrong";
+        return;
+    }
+    restored->error = "ERR Bad data format";
+    if (!rdb_take_u8(&rest, &type))
+        return;
+    restored->is_string = type == RDB_STRING;
+    bool is_good = restored->is_string
+                       ? rdb_take_string(&rest, &restored->text) && rest.size == 0
+                       : (restored->value = restore_value(type, rest, &restored->env)) != NULL;
+    if (is_good)
+        restored->error = NULL;
+}
+
+static void restore_free(struct call_aside *aside)
+{
+    struct restored *restored = (struct restored *)aside;
+    value_free(restored->value);
+    buf_free(&restored->text);
+    buf_free(&restored->copy);
+    mem_free(restored);
+}
+
+/* NULL: the run was cancelled. */
+static struct restored *decode(struct call *c)
+{
+    struct restored *restored = mem_zero(sizeof(*restored));
+    restored->aside.run = restore_run;
+    restored->aside.free = restore_free;
+    restored->payload = c->argv[3];
+    restored->env = *c->types;
+    if (restored->payload.size < HOT_GARBAGE_SIZE) {
+        restore_run(&restored->aside);
+        return restored;
+    }
+    buf_append(&restored->copy, restored->payload);
+    restored->payload = buf_bytes(&restored->copy);
+    return call_run_aside(c, &restored->aside) ? restored : NULL;
+}
+
+static void put_restored(struct call *c, struct restored *restored, int64_t expire_ms)
+{
+    struct bytes key = c->argv[1], text = buf_bytes(&restored->text);
+    if (restored->error != NULL) {
+        call_error(c, "%s", restored->error);
+    } else if (restored->is_string) {
+        if (call_reserve(c, key.size + text.size))
+            call_set_string(c, key, text, expire_ms);
+    } else if (call_reserve_value(c, restored->value)) {
+        call_set_value(c, key, restored->value, expire_ms);
+        restored->value = NULL;
+    }
 }
 
 void generic_restore(struct call *c)
 {
     struct restore restore;
-    struct bytes payload = c->argv[3];
-    uint8_t type;
     if (!parse_restore(c, &restore))
         return;
-    if (!rdb_take_footer(&payload)) {
-        call_error(c, "ERR DUMP payload version or checksum are wrong");
+    struct restored *restored = decode(c);
+    if (restored == NULL)
         return;
-    }
-    if (!rdb_take_u8(&payload, &type)) {
-        call_error(c, "ERR Bad data format");
-        return;
-    }
     int64_t expire_ms = restore.ttl_ms;
     if (expire_ms != 0 && !restore.is_absolute &&
         __builtin_add_overflow(expire_ms, c->now_ms, &expire_ms))
         expire_ms = INT64_MAX;
-    if (!put_payload(c, type, payload, expire_ms))
+    put_restored(c, restored, expire_ms);
+    restore_free(&restored->aside);
+    if (c->has_failed)
         return;
     call_notify(c, 'g', "restore", c->argv[1]);
     reply_ok(&c->reply);

@@ -9,6 +9,7 @@ enum { PAGE_OUT_TRIES_MAX = 4096 }; /* objects looked at in one turn and shard *
 /* ---- construction ---- */
 
 static bool await_key(struct call *c, uint64_t order, struct bytes key, bool needs_value);
+static bool run_aside(struct call *c, struct call_aside *aside);
 
 /* Publishing keyspace events waits for pub/sub; the classes are checked where they are configured.
  */
@@ -98,18 +99,22 @@ bool exec_new(struct exec **out, const struct exec_options *options, struct buf 
     exec->table = options->table;
     exec->readers = options->readers;
     exec->freer = options->freer;
+    exec->couriers = options->couriers;
     exec->log = options->log;
     exec->fibers = fiber_pool_new();
     exec->prng = prng_init(options->seed);
     exec->expires_actively = true;
-    exec->env = (struct call_env){
-        .await_key = await_key, .notify = notify, .has_many_shards = options->shard_count > 1};
+    exec->env = (struct call_env){.await_key = await_key,
+                                  .run_aside = run_aside,
+                                  .notify = notify,
+                                  .has_many_shards = options->shard_count > 1};
     list_init(&exec->ready);
     list_init(&exec->runs);
     list_init(&exec->finished);
     list_init(&exec->parked);
     list_init(&exec->next_turn);
     list_init(&exec->stranded);
+    list_init(&exec->errands);
     exec_set_limits(exec, options->limits);
     *out = exec;
     for (uint32_t id = 0; id < options->shard_count; id++) {
@@ -132,6 +137,7 @@ void exec_free(struct exec *exec)
         exec_expiry_free(es);
         exec_filter_free(es);
     }
+    exec_free_errands(exec);
     fiber_pool_free(exec->fibers);
     mem_free(exec->deadlines);
     mem_free(exec->shards);
@@ -266,10 +272,13 @@ static void free_run(struct job *job)
     hot_garbage_free(&work->raws, &work->values);
 }
 
-static void free_garbage(struct exec *exec, struct hot *hot)
+static void free_garbage(struct exec *exec, struct exec_shard *es)
 {
+    struct hot *hot = es->hot;
     if (hot->garbage == NULL && hot->raw_garbage.size == 0 && hot->value_garbage.size == 0)
         return;
+    if (es->errand_count > 0)
+        return; /* a helper may be reading one of them */
     struct free_job *work = mem_zero(sizeof(*work));
     work->job = (struct job){.run = free_run, .kind = EXEC_JOB_FREE};
     work->keyspace = hot->garbage;
@@ -290,6 +299,16 @@ uint64_t exec_hot_memory(const struct exec *exec)
     for (uint32_t id = 0; id < exec->shard_count; id++)
         memory += hot_memory(exec->shards[id].hot);
     return memory;
+}
+
+bool exec_newest_index(const struct exec *exec, uint32_t shard, uint64_t since_us, uint64_t *index)
+{
+    const struct exec_shard *es = &exec->shards[shard];
+    *index = 0;
+    if (!exec_leads(es))
+        return es->lost_at_us > since_us;
+    *index = hot_has_changes(es->hot) ? es->hot->open_index : shard_last_index(es->shard);
+    return true;
 }
 
 uint64_t exec_filter_memory(const struct exec *exec)
@@ -320,7 +339,7 @@ void exec_end_turn(struct exec *exec)
 {
     page_out(exec);
     for (uint32_t id = 0; id < exec->shard_count; id++)
-        free_garbage(exec, exec->shards[id].hot);
+        free_garbage(exec, &exec->shards[id]);
 }
 
 void exec_job_done(struct exec *exec, struct job *job)
@@ -330,7 +349,8 @@ void exec_job_done(struct exec *exec, struct job *job)
         return;
     }
     bool is_known = exec_load_job_done(exec, job) || exec_walk_job_done(exec, job) ||
-                    exec_expiry_job_done(exec, job) || exec_filter_job_done(exec, job);
+                    exec_expiry_job_done(exec, job) || exec_filter_job_done(exec, job) ||
+                    exec_errand_job_done(exec, job);
     ASSERT(is_known);
 }
 
@@ -419,4 +439,13 @@ static bool await_key(struct call *c, uint64_t order, struct bytes key, bool nee
     bool is_loaded = exec_wait_for_load(run, load);
     c->is_broken |= run->is_cancelled;
     return is_loaded;
+}
+
+static bool run_aside(struct call *c, struct call_aside *aside)
+{
+    struct run *run = run_of(c);
+    if (run != NULL && run->shard != NULL)
+        return exec_run_aside(run, run->exec->readers, aside);
+    aside->run(aside);
+    return true;
 }

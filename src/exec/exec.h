@@ -130,9 +130,10 @@ void exec_watch(struct exec *exec, struct watch_set *set, int database, struct b
 void exec_unwatch(struct exec *exec, struct watch_set *set);
 
 /* Commands that exec itself implements because they span shards or wait: KEYS, SCAN, RANDOMKEY,
- * DBSIZE; FLUSHDB, FLUSHALL, SWAPDB; DEBUG. Each ends with name NULL. */
+ * DBSIZE; FLUSHDB, FLUSHALL, SWAPDB; MIGRATE; DEBUG. Each ends with name NULL. */
 extern const struct command exec_keys_commands[];
 extern const struct command exec_flush_commands[];
+extern const struct command exec_migrate_commands[];
 extern const struct command exec_debug_commands[];
 
 /* For rows of the container CLUSTER, with the flags of KEYS: counts and lists what a slot that is

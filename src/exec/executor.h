@@ -27,6 +27,7 @@ struct exec_options {
     uint64_t seed;                     /* of choices */
     struct worker *readers;
     struct worker *freer;
+    struct worker *couriers; /* speak to other servers (MIGRATE) */
     struct log *log;
     struct exec_limits limits;
 };
@@ -39,6 +40,9 @@ void exec_free(struct exec *exec); /* no job or run is under way; NULL is legal 
 /* The process ends: runs that wait in the middle never go on, and are not answered. Their requests
  * are forgotten. */
 void exec_abandon_runs(struct exec *exec);
+
+/* The process ends soon: what helpers do for runs, and could take long, is given up. */
+void exec_give_up_errands(struct exec *exec);
 
 void exec_set_limits(struct exec *exec, struct exec_limits limits);
 
@@ -56,6 +60,11 @@ bool exec_holds_entry(const struct exec *exec, uint32_t shard);
 /* False: what time it is (L10) is not known, nothing is served. True at the start. */
 void exec_set_time_known(struct exec *exec, bool is_known);
 
+/* The newest entry that what was executed so far on the shard is in, the open one included; 0: it
+ * is not led here. False: it was not led here since that boot time either. */
+MUST_USE bool exec_newest_index(const struct exec *exec, uint32_t shard, uint64_t since_us,
+                                uint64_t *index);
+
 /* Where a shard is led when not here: "host:port" as MOVED names it, or "": nobody knows. */
 void exec_set_leader(struct exec *exec, uint32_t shard, const char *address);
 
@@ -67,7 +76,7 @@ void exec_housekeeping(struct exec *exec);                     /* expiry, filter
 void exec_propose(struct exec *exec);                   /* every shard closes its open entry */
 void exec_apply(struct exec *exec);                     /* committed entries; gates open */
 void exec_end_turn(struct exec *exec);                  /* paging, garbage */
-void exec_job_done(struct exec *exec, struct job *job); /* a done job of readers or freer */
+void exec_job_done(struct exec *exec, struct job *job); /* of any of the workers */
 
 bool exec_has_work(const struct exec *exec);   /* something is ready: do not sleep */
 bool exec_is_settled(const struct exec *exec); /* nothing proposed is unapplied, no run, no load */

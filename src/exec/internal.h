@@ -56,6 +56,7 @@ struct exec_shard {
     struct run *holder;     /* the run that has the shard for itself: nobody else executes */
     bool serves_woken;      /* exec_serve_woken is under way */
     bool awaits_key;        /* the holder is inside a command that has objects in its hands */
+    uint32_t errand_count;  /* helpers that may be reading values of it: none is freed */
     struct list queue;      /* requests that wait for the shard */
     struct list loads;      /* under way */
     uint64_t now_us;        /* the time of the log in this turn */
@@ -75,6 +76,7 @@ struct exec {
     const struct command_table *table;
     struct worker *readers;
     struct worker *freer;
+    struct worker *couriers;
     struct log *log;
     struct fiber_pool *fibers;
     struct list ready;          /* requests to go on with */
@@ -87,7 +89,8 @@ struct exec {
     struct list next_turn; /* and those that go on in the next turn */
     struct run *spanning; /* the one transaction that holds a shard and reads the others, or NULL */
     struct list
-        stranded; /* loads that could not start: LevelDB is not open, or the queue is full */
+        stranded;        /* loads that could not start: LevelDB is not open, or the queue is full */
+    struct list errands; /* under way, and not waited for any more */
     struct turn_time now;
     bool lacks_time; /* now.wall_us is our clock alone: no stamp may come from it (L10) */
     struct prng prng;
@@ -112,6 +115,7 @@ struct run {
     bool has_ended;
     bool is_cancelled;       /* a shard of it is not led any more: it ends without another change */
     struct exec_shard *lost; /* that one */
+    const char *lost_text;   /* of its reply then; NULL: it has not begun, ask elsewhere */
     size_t reply_from;       /* where its reply begins in the request's buffer */
     uint64_t changes_from;   /* end of the shard's ring when it began: beyond are its changes */
     struct exec_gate *gates; /* by shard: newest entry the reply depends on; index 0: none */
@@ -213,6 +217,15 @@ MUST_USE bool exec_walk_finish(struct walk *walk, struct walk_rows *result);
 void walk_rows_free(struct walk_rows *result);
 bool exec_walk_job_done(struct exec *exec, struct job *job);
 
+/* ---- errand.c: work on helper threads from inside a fiber ---- */
+
+/* Suspends the run with its shard while a thread of the worker runs aside; of hot memory it may
+ * read values from HOT_GARBAGE_SIZE on. False: cancelled meanwhile, and aside is not the caller's
+ * any more. */
+MUST_USE bool exec_run_aside(struct run *run, struct worker *worker, struct call_aside *aside);
+bool exec_errand_job_done(struct exec *exec, struct job *job);
+void exec_free_errands(struct exec *exec); /* the workers are gone */
+
 /* ---- expiry.c, filter_scan.c ---- */
 void exec_step_expiry(struct exec_shard *es);
 bool exec_expiry_job_done(struct exec *exec, struct job *job);
@@ -228,6 +241,7 @@ enum exec_job {
     EXEC_JOB_EXPIRY = 0x73,
     EXEC_JOB_FILTER = 0x74,
     EXEC_JOB_FREE = 0x75,
+    EXEC_JOB_ERRAND = 0x76,
 };
 
 static inline struct run *run_of(const struct call *c)

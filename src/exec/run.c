@@ -303,11 +303,15 @@ static void run_free(struct run *run)
     mem_free(run);
 }
 
-/* Nothing of it was proposed, so the client may ask again, elsewhere. */
+/* Nothing of it was proposed, so the client may ask again, elsewhere; unless somebody outside has
+ * seen a part of it already. */
 static void discard_reply(struct run *run)
 {
     run->request->reply.out->size = run->reply_from;
-    exec_reply_elsewhere(run->lost, -1, &run->request->reply);
+    if (run->lost_text != NULL)
+        reply_error(&run->request->reply, "%s", run->lost_text);
+    else
+        exec_reply_elsewhere(run->lost, -1, &run->request->reply);
     run->call.database = run->request->database;
     run->call.has_failed = true;
     run->call.changes = 0;

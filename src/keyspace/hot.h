@@ -27,7 +27,10 @@
 #include "types/string.h"
 #include "types/value.h"
 
-enum { HOT_DATABASES = 16 };
+enum {
+    HOT_DATABASES = 16,
+    HOT_GARBAGE_SIZE = 1 << 20, /* a buffer or value from here on is freed off the loop */
+};
 
 /* One keyspace id: what a database holds between two flushes of it. */
 struct keyspace {

@@ -4,10 +4,7 @@
 #include "base/mem.h"
 #include "keyspace/hot.h"
 
-enum {
-    HOT_GARBAGE_SIZE = 1 << 20, /* a buffer or value from here on is freed off the loop */
-    HOT_GARBAGE_COUNT = 4096,   /* and a value of so many elements */
-};
+enum { HOT_GARBAGE_COUNT = 4096 }; /* a value of so many elements is freed off the loop, too */
 
 /* A new object in the table, without tail, not touched. Its state is ABSENT. */
 struct object *hot_object_new(struct keyspace *keyspace, uint64_t order, struct bytes key);

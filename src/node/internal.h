@@ -71,6 +71,7 @@ struct node {
     struct worker *store_worker;
     struct worker *readers;
     struct worker *freer;
+    struct worker *couriers;
 
     struct wal *wal;
     struct wal_recovery *recovery; /* until the shards have taken what they need */
@@ -108,9 +109,6 @@ struct node {
     char failure[512];
     uint64_t start_us; /* boot time at which opening began */
     uint64_t open_us;  /* how long it took */
-    struct {
-        uint64_t turns, longest_us;
-    } stats;
 };
 
 /* open.c */
@@ -154,6 +152,9 @@ void node_info_installs(const struct node *node, struct buf *out);
 
 /* operator.c: RAFT, and who answers CLUSTER */
 void node_add_operator(struct node *node);
+
+/* durability.c: WAIT and WAITAOF */
+void node_add_durability(struct node *node);
 
 /* cluster_view.c: the cluster as clients of the cluster protocol see it */
 void node_answer_cluster(struct node *node, struct call *c, enum operator_command what);

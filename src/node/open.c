@@ -21,6 +21,7 @@ enum {
     BACKLOG_FLUSHES = 6, /* writes wait when so many times the flush size is not flushed */
     BACKLOG_MIN = 64 << 20,
     MEMORY_SHARE_PERCENT = 60,
+    COURIERS = 4, /* servers that keys are sent to at once */
 };
 
 /* ---- configuration ---- */
@@ -352,6 +353,7 @@ static void open_workers(struct node *node)
     node->store_worker = new_worker(node, "quoin-store", 1);
     node->readers = new_worker(node, "quoin-read", (int)node->config->reader_threads);
     node->freer = new_worker(node, "quoin-free", 1);
+    node->couriers = new_worker(node, "quoin-courier", COURIERS);
 }
 
 static void open_table(struct node *node)
@@ -371,6 +373,7 @@ static void open_table(struct node *node)
     command_table_add(node->table, introspection_commands);
     command_table_add(node->table, exec_keys_commands);
     command_table_add(node->table, exec_flush_commands);
+    command_table_add(node->table, exec_migrate_commands);
     command_table_add(node->table, exec_debug_commands);
     server_register_commands(node->table);
 }
@@ -385,6 +388,7 @@ static bool open_exec(struct node *node, struct buf *error)
         .seed = node->options.seed,
         .readers = node->readers,
         .freer = node->freer,
+        .couriers = node->couriers,
         .log = node->log,
         .limits = limits_of(node),
     };
@@ -405,6 +409,7 @@ static bool open_server(struct node *node, struct buf *error)
     node->server = server_new(&options);
     node_add_info(node);
     node_add_operator(node);
+    node_add_durability(node);
     server_on_config(node->server, config_changed, node);
     const char *why;
     if (!node->options.has_sockets || server_listen(node->server, &why))
@@ -467,7 +472,8 @@ bool node_open(struct node **out, const struct node_options *options, struct buf
 static size_t jobs_inside(const struct node *node)
 {
     return worker_inside(node->wal_worker) + worker_inside(node->store_worker) +
-           worker_inside(node->readers) + worker_inside(node->freer);
+           worker_inside(node->readers) + worker_inside(node->freer) +
+           worker_inside(node->couriers);
 }
 
 static void run_waiting_jobs(struct node *node)
@@ -499,12 +505,15 @@ static void drain(struct node *node)
 
 static void close_workers(struct node *node)
 {
+    if (node->exec != NULL)
+        exec_give_up_errands(node->exec);
     if (node->server != NULL)
         drain(node);
     worker_free(node->wal_worker);
     worker_free(node->store_worker);
     worker_free(node->readers);
     worker_free(node->freer);
+    worker_free(node->couriers);
     if (node->exec != NULL)
         exec_abandon_runs(node->exec);
 }

@@ -98,6 +98,8 @@ void node_take_done_jobs(struct node *node)
     }
     while ((job = worker_take_done(node->freer)) != NULL)
         exec_job_done(node->exec, job);
+    while ((job = worker_take_done(node->couriers)) != NULL)
+        exec_job_done(node->exec, job);
 }
 
 /* ---- the shards' phases ---- */
@@ -251,6 +253,8 @@ static enum node_state step_stopping(struct node *node)
         node->has_handed_over = true;
         node_hand_over_all(node);
     }
+    if (node->stopping != NODE_NOT_STOPPING)
+        exec_give_up_errands(node->exec);
     if (node->stopping != NODE_NOT_STOPPING && node->stopping_since_us == 0)
         node->stopping_since_us = node->now.boot_us;
     bool is_settled = exec_is_settled(node->exec) && !node_is_handing_over(node);
@@ -289,10 +293,21 @@ static void receive(struct node *node, struct net_events events)
     exec_set_time_known(node->exec, node_agree_on_time(node));
 }
 
+static uint64_t measure_us(const struct node *node)
+{
+    return node->options.measure_us == NULL ? 0 : node->options.measure_us();
+}
+
+static void note_turn(struct node *node, uint64_t begin_us)
+{
+    server_note_turn(node->server, measure_us(node) - begin_us);
+}
+
 /* The turn. The clock is read after the input it will judge (L9); proposals meet the WAL before
  * promises are looked at; nothing leaves before its entry is applied (L1). */
 enum node_state node_turn(struct node *node, struct net_events events)
 {
+    uint64_t begin_us = measure_us(node);
     look_at_events(node, events);
     node_take_done_jobs(node);
     if (has_failed(node))
@@ -320,7 +335,7 @@ enum node_state node_turn(struct node *node, struct net_events events)
 
     node_watch_space(node);
     note_ready(node);
-    node->stats.turns++;
+    note_turn(node, begin_us);
     return step_stopping(node);
 }
 
@@ -332,13 +347,14 @@ const char *node_failure(const struct node *node)
 size_t node_waiting_jobs(const struct node *node)
 {
     return worker_waiting(node->wal_worker) + worker_waiting(node->store_worker) +
-           worker_waiting(node->readers) + worker_waiting(node->freer);
+           worker_waiting(node->readers) + worker_waiting(node->freer) +
+           worker_waiting(node->couriers);
 }
 
 void node_run_job(struct node *node, size_t position)
 {
     struct worker *const workers[] = {node->wal_worker, node->store_worker, node->readers,
-                                      node->freer};
+                                      node->freer, node->couriers};
     for (size_t i = 0; i < COUNT_OF(workers); i++) {
         size_t waiting = worker_waiting(workers[i]);
         if (position >= waiting) {

@@ -30,21 +30,6 @@ static void admin_role(struct call *c)
     reply_array(&c->reply, 0);
 }
 
-/* What a client was answered is on a majority already, and there are no replicas besides. */
-static void admin_wait(struct call *c)
-{
-    int64_t count, timeout_ms;
-    if (!call_int_range(c, 2, INT64_MIN, INT64_MAX, &timeout_ms,
-                        "ERR timeout is not an integer or out of range"))
-        return;
-    if (timeout_ms < 0) {
-        call_error(c, "ERR timeout is negative");
-        return;
-    }
-    if (call_int(c, 1, &count))
-        reply_int(&c->reply, 0);
-}
-
 static void admin_lolwut(struct call *c)
 {
     static const char text[] =
@@ -115,12 +100,6 @@ static const struct argument info_arguments[] = {
     ARGUMENTS_END,
 };
 
-static const struct argument wait_arguments[] = {
-    ARGUMENT("numreplicas", ARG_INTEGER),
-    ARGUMENT("timeout", ARG_INTEGER),
-    ARGUMENTS_END,
-};
-
 static const struct argument lolwut_arguments[] = {
     {.name = "version", .type = ARG_INTEGER, .token = "VERSION", .flags = ARG_OPTIONAL},
     ARGUMENTS_END,
@@ -165,8 +144,6 @@ static const struct command_history shutdown_history[] = {
 static const char *const info_tips[] = {"nondeterministic_output", "request_policy:all_shards",
                                         "response_policy:special", NULL};
 static const char *const time_tips[] = {"nondeterministic_output", NULL};
-static const char *const wait_tips[] = {"request_policy:all_shards", "response_policy:agg_min",
-                                        NULL};
 
 const struct command admin_commands[] = {
     {
@@ -204,19 +181,6 @@ const struct command admin_commands[] = {
         .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_SENTINEL | CMD_HOME,
         .function = admin_role,
         .acl_extra = "@admin @dangerous",
-    },
-    {
-        .name = "wait",
-        .summary = "Tells how many replicas have the connection's writes.",
-        .complexity = "O(1)",
-        .since = "3.0.0",
-        .group = GROUP_GENERIC,
-        .arity = 3,
-        .flags = CMD_HOME,
-        .function = admin_wait,
-        .arguments = wait_arguments,
-        .tips = wait_tips,
-        .acl_extra = "-@keyspace @connection",
     },
     {
         .name = "lolwut",

@@ -1,4 +1,4 @@
-/* INFO, TIME, ROLE, WAIT, SHUTDOWN, LOLWUT. */
+/* INFO, TIME, ROLE, SHUTDOWN, LOLWUT. */
 #pragma once
 
 #include "commands/command.h"

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "server/state.h"
+#include "server/wait_commands.h"
 
 enum {
     QUERY_STEP = BUF_POOL_SIZE,
@@ -64,7 +65,7 @@ static void remove_links(struct client *client)
     list_remove(&client->soft_link);
 }
 
-/* False when exec still runs the request. A SHUTDOWN waits for the node, everything else for exec.
+/* False when exec still runs the request. SHUTDOWN and WAIT wait for the node, all else for exec.
  */
 static bool cancel_request(struct client *client)
 {
@@ -72,6 +73,7 @@ static bool cancel_request(struct client *client)
         (client->request.command->flags & CMD_HOME) == 0 &&
         !exec_cancel(client->server->exec, &client->request))
         return false;
+    wait_forget(client);
     client->request_state = REQUEST_NONE;
     return true;
 }
@@ -238,7 +240,7 @@ static bool wants_input(const struct client *client)
 static bool waits_for_others(const struct client *client)
 {
     return client->request_state == REQUEST_WAITING &&
-           (client->request.command->flags & CMD_BLOCKING) != 0;
+           (client->wait != NULL || (client->request.command->flags & CMD_BLOCKING) != 0);
 }
 
 void client_update_interest(struct client *client)

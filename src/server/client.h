@@ -6,7 +6,8 @@
  *                                |   \--run--> REQUEST_WAITING --exec_take_done--> REQUEST_NONE
  *                                \--CLIENT PAUSE--> REQUEST_READY on the paused list
  *
- *   REQUEST_WAITING also stands for SHUTDOWN, which the node answers or ends the process.
+ *   REQUEST_WAITING also stands for SHUTDOWN, which the node answers or ends the process, and for
+ *   WAIT and WAITAOF, which wait_commands.c answers.
  *
  * While a request exists, its arguments point into the query buffer: the buffer does not move, so
  * the socket is not read. */
@@ -20,11 +21,12 @@
 
 struct server;
 struct command_stats;
+struct wait;
 
 enum request_state {
     REQUEST_NONE,
     REQUEST_READY,   /* parsed, not run yet */
-    REQUEST_WAITING, /* exec has it (or the node: SHUTDOWN) */
+    REQUEST_WAITING, /* exec has it (or the node: SHUTDOWN, WAIT) */
 };
 
 enum reply_mode {
@@ -82,6 +84,7 @@ struct client {
     uint8_t reply_mode;
     struct request request;
     struct command_stats *request_stats;
+    struct wait *wait; /* WAIT or WAITAOF under way; NULL: none */
     struct command_cache cache;
 
     /* The session. */

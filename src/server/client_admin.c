@@ -4,6 +4,7 @@
 #include "server/client_commands.h"
 #include "server/client_texts.h"
 #include "server/state.h"
+#include "server/wait_commands.h"
 
 enum client_type {
     CLIENT_ANY,
@@ -271,8 +272,9 @@ void client_admin_unpause(struct call *c)
 static bool unblock(struct server *server, int64_t id, const char *error)
 {
     struct client *client = find_client(server, (uint64_t)id);
-    return client != NULL && client->request_state == REQUEST_WAITING &&
-           exec_unblock(server->exec, &client->request, error);
+    if (client == NULL || client->request_state != REQUEST_WAITING)
+        return false;
+    return wait_unblock(client, error) || exec_unblock(server->exec, &client->request, error);
 }
 
 void client_admin_unblock(struct call *c)

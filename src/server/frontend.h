@@ -67,6 +67,9 @@ void server_execute(struct server *server, struct turn_time now);
 void server_release(struct server *server);
 void server_write(struct server *server);
 
+/* A turn has taken so long, from waking up on: for INFO, until CONFIG RESETSTAT. */
+void server_note_turn(struct server *server, uint64_t duration_us);
+
 /* How long the loop may sleep for the server's sake: 0 when something can be done now. */
 int64_t server_wait_us(const struct server *server);
 

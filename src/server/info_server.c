@@ -117,7 +117,8 @@ static void fill_clients(struct buf *out, void *ctx)
                "watching_clients:%llu\r\nclients_in_timeout_table:0\r\n"
                "total_blocking_keys:0\r\ntotal_blocking_keys_on_nokey:0\r\n",
                server->client_count, (long long)server->config->maxclients, (ull)sums.input_max,
-               (ull)sums.output_max, (ull)exec_parked_count(server->exec), (ull)sums.watching);
+               (ull)sums.output_max, (ull)(exec_parked_count(server->exec) + server->wait_count),
+               (ull)sums.watching);
 }
 
 static double ratio(uint64_t a, uint64_t b)
@@ -184,6 +185,10 @@ static void fill_stats(struct buf *out, void *ctx)
                (ull)stats->connections, (ull)stats->commands, (ull)rates.commands,
                (ull)stats->bytes_in, (ull)stats->bytes_out, rates.kilobytes_in, rates.kilobytes_out,
                (ull)stats->rejected_connections);
+    buf_printf(out,
+               "eventloop_cycles:%llu\r\neventloop_duration_sum:%llu\r\n"
+               "eventloop_duration_max:%llu\r\n",
+               (ull)stats->turns, (ull)stats->turns_us, (ull)stats->turn_us_max);
     buf_printf(out,
                "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\npubsub_channels:0\r\n"
                "pubsub_patterns:0\r\nlatest_fork_usec:0\r\ntotal_error_replies:%llu\r\n"

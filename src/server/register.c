@@ -7,6 +7,7 @@
 #include "server/frontend.h"
 #include "server/slowlog_commands.h"
 #include "server/transaction_commands.h"
+#include "server/wait_commands.h"
 
 void server_register_commands(struct command_table *table)
 {
@@ -16,6 +17,7 @@ void server_register_commands(struct command_table *table)
     command_table_add(table, config_commands);
     command_table_add(table, slowlog_commands);
     command_table_add(table, admin_commands);
+    command_table_add(table, wait_commands);
     command_table_add(table, acl_commands);
     command_table_add(table, cluster_commands);
     command_table_add(table, raft_commands);

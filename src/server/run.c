@@ -311,14 +311,24 @@ void client_request_done(struct client *client)
     client_make_runnable(client);
 }
 
-void client_answer_held(struct client *client, const char *error)
+struct reply client_begin_held(struct client *client)
 {
     ASSERT(client->request_state == REQUEST_WAITING);
-    struct reply reply = begin_reply(client);
-    reply_error(&reply, "%s", error);
+    return begin_reply(client);
+}
+
+void client_end_held(struct client *client)
+{
     answer(client, NULL, 0);
     client_make_runnable(client);
     client_output_changed(client);
+}
+
+void client_answer_held(struct client *client, const char *error)
+{
+    struct reply reply = client_begin_held(client);
+    reply_error(&reply, "%s", error);
+    client_end_held(client);
 }
 
 /* True when the client has nothing more to be run now. */

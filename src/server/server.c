@@ -6,6 +6,7 @@
 #include "server/run.h"
 #include "server/state.h"
 #include "server/transaction_commands.h"
+#include "server/wait_commands.h"
 
 enum { ACCEPTS_PER_TURN = 128 };
 
@@ -21,6 +22,7 @@ static void init_lists(struct server *server)
     list_init(&server->over_soft);
     list_init(&server->doomed);
     list_init(&server->stopping);
+    list_init(&server->waits);
     list_init(&server->ghosts);
 }
 
@@ -43,6 +45,7 @@ struct server *server_new(const struct server_options *options)
     server->debug = command_table_find(options->table, BYTES_LITERAL("debug"));
     server->listeners.spare_fd = -1;
     init_lists(server);
+    server->wait_deadline_us = UINT64_MAX;
     mint_run_id(server, options->seed);
     stats_init(&server->stats);
     slowlog_init(&server->slowlog);
@@ -208,6 +211,7 @@ void server_execute(struct server *server, struct turn_time now)
 
 void server_release(struct server *server)
 {
+    wait_step(server);
     struct list *node, *after;
     LIST_FOR_EACH(node, after, &server->gated)
     {
@@ -240,6 +244,15 @@ void server_reap(struct server *server)
     }
 }
 
+void server_note_turn(struct server *server, uint64_t duration_us)
+{
+    struct stats *stats = &server->stats;
+    stats->turns++;
+    stats->turns_us += duration_us;
+    if (duration_us > stats->turn_us_max)
+        stats->turn_us_max = duration_us;
+}
+
 static bool needs_sweep(const struct server *server)
 {
     bool may_time_out = server->config->timeout > 0 && !list_is_empty(&server->idle);
@@ -249,13 +262,15 @@ static bool needs_sweep(const struct server *server)
 
 int64_t server_wait_us(const struct server *server)
 {
-    if (!list_is_empty(&server->runnable) || !list_is_empty(&server->writable))
+    if (!list_is_empty(&server->runnable) || !list_is_empty(&server->writable) ||
+        server->wants_turn)
         return 0;
-    if (!needs_sweep(server))
+    uint64_t due_us = server->wait_deadline_us;
+    if (needs_sweep(server) && server->next_sweep_us < due_us)
+        due_us = server->next_sweep_us;
+    if (due_us == UINT64_MAX)
         return NET_WAIT_FOREVER;
-    if (server->next_sweep_us <= server->now.boot_us)
-        return 0;
-    return (int64_t)(server->next_sweep_us - server->now.boot_us);
+    return due_us <= server->now.boot_us ? 0 : (int64_t)(due_us - server->now.boot_us);
 }
 
 struct client *server_client_new(struct server *server)

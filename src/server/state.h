@@ -4,6 +4,7 @@
 #include "codec/resp_parser.h"
 #include "net/listener.h"
 #include "server/client.h"
+#include "server/durability.h"
 #include "server/frontend.h"
 #include "server/info.h"
 #include "server/operator.h"
@@ -60,7 +61,12 @@ struct server {
     struct list over_soft; /* output above the soft limit */
     struct list doomed;    /* to be disconnected at the end of the phase */
     struct list stopping;  /* wait for the answer to SHUTDOWN */
+    struct list waits;     /* WAIT and WAITAOF under way */
     struct list ghosts;    /* disconnected, but exec still runs their request */
+
+    size_t wait_count;         /* on waits */
+    uint64_t wait_deadline_us; /* boot time of the first of them; UINT64_MAX: none */
+    bool wants_turn;           /* something was asked for that only the next turn begins */
 
     uint64_t memory_peak; /* the most that INFO has seen */
     struct pause pause;
@@ -72,6 +78,7 @@ struct server {
     void *config_ctx;
     operator_fn *operator_fn; /* NULL: no node stands behind */
     void *operator_ctx;
+    struct durability durability; /* zeroed: no node stands behind */
 };
 
 /* Disconnects and frees what was doomed. Only where nobody holds a client. */

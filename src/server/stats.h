@@ -46,6 +46,7 @@ struct stats {
     uint64_t output_limit_closes; /* clients closed by client-output-buffer-limit */
     uint64_t query_limit_closes;
     uint64_t timeout_closes;
+    uint64_t turns, turns_us, turn_us_max; /* of the loop, without its sleep */
 
     struct error_stats errors[STATS_ERRORS_MAX];
     size_t error_count;

@@ -12,6 +12,8 @@ enum {
     TAIL_MIN = 4,        /* slots behind the home slots, for what is displaced from the last ones */
     SAMPLE_TRIES = 128,  /* then the exact walk */
     DEPTH_MAX = 40,
+    RESERVE_PER_SEGMENT = CAPACITY_MAX / 2 + CAPACITY_MAX / 8, /* crowded by chance: never */
+    RESERVE_MAX = 4 << 20, /* 50 MB, whatever a damaged head says */
 };
 
 #define HASH_END     (UINT64_C(1) << HASH_BITS)
@@ -332,15 +334,50 @@ static bool is_crowded(const struct segment *segment)
     return segment->count >= segment->capacity - segment->capacity / 7u;
 }
 
-void elements_insert(struct elements *elements, struct element *element)
+static void insert_at(struct elements *elements, struct element *element, uint64_t hash)
 {
-    uint64_t hash = hash_of(elements, element_key(element));
     if (is_crowded(segment_of(elements, hash)))
         make_room(elements, hash);
     while (!segment_put(segment_of(elements, hash), element, hash))
         make_room(elements, hash);
     elements->count++;
     elements->memory += element_memory(element);
+}
+
+void elements_insert(struct elements *elements, struct element *element)
+{
+    insert_at(elements, element, hash_of(elements, element_key(element)));
+}
+
+bool elements_add(struct elements *elements, struct element *element)
+{
+    struct bytes key = element_key(element);
+    uint64_t hash = hash_of(elements, key);
+    const struct segment *segment = segment_of(elements, hash);
+    if (find_slot(segment, hash, key) != segment->slot_count)
+        return false;
+    insert_at(elements, element, hash);
+    return true;
+}
+
+/* Segments as they are after a split, about half full. */
+void elements_reserve(struct elements *elements, uint64_t count)
+{
+    ASSERT(elements->count == 0 && elements->depth == 0);
+    if (count > RESERVE_MAX)
+        count = RESERVE_MAX;
+    uint8_t depth = 0;
+    while (count >> depth > RESERVE_PER_SEGMENT)
+        depth++;
+    size_t capacity = roomy((size_t)(count >> depth));
+    segment_free(elements, elements->directory[0]);
+    elements->memory -= mem_size(elements->directory);
+    mem_free(elements->directory);
+    elements->depth = depth;
+    elements->directory = mem_alloc(sizeof(struct segment *) << depth);
+    elements->memory += mem_size(elements->directory);
+    for (size_t i = 0; i < (size_t)1 << depth; i++)
+        elements->directory[i] = segment_new(elements, capacity, depth);
 }
 
 /* The slot where an element stands. */

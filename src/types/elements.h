@@ -9,6 +9,7 @@
  * function here says so. The table owns its elements. */
 #pragma once
 
+#include "base/assert.h"
 #include "base/bytes.h"
 
 /* [expire_ms:8 when it has one] key value */
@@ -64,6 +65,13 @@ struct element *elements_find(const struct elements *elements, struct bytes key)
 
 /* Takes the element; its key is not in the table (ASSERT in debug). */
 void elements_insert(struct elements *elements, struct element *element);
+
+/* The same where that is not known; false, and nothing is taken, when the key is there. */
+MUST_USE bool elements_add(struct elements *elements, struct element *element);
+
+/* An empty table gets room for so many elements at once, within reason: it may turn out to be more
+ * or fewer. Worth it where they come all at once: growing moves each of them several times. */
+void elements_reserve(struct elements *elements, uint64_t count);
 
 /* Puts `element` in the place of one with the same key, which is freed. */
 void elements_replace(struct elements *elements, struct element *old, struct element *element);

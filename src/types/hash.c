@@ -410,6 +410,16 @@ bool hash_put(struct edit *edit, struct bytes field, struct bytes value, int64_t
     return is_new;
 }
 
+void hash_expect(struct edit *edit, uint64_t count)
+{
+    struct hash *hash = hash_of(edit->value);
+    ASSERT(hash->value.count == 0);
+    if (!is_packed(hash) || count <= (uint64_t)edit->env->hash_max_listpack_entries)
+        return;
+    to_table(hash, edit->env);
+    elements_reserve(hash->table->elements, count);
+}
+
 bool hash_remove(struct edit *edit, struct bytes field)
 {
     struct hash *hash = hash_of(edit->value);
@@ -573,6 +583,7 @@ static void load_begin(struct value **value, const struct type_env *env)
     }
     hash->table = mem_zero(sizeof(*hash->table));
     hash->table->elements = elements_new(env->hash_seed);
+    elements_reserve(hash->table->elements, hash->value.count);
     hash->value.form = FORM_TABLE;
 }
 
@@ -617,10 +628,13 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         put_packed(hash, PACK_END, item.field, item.value, item.expire_ms);
         return true;
     }
-    if (elements_find(hash->table->elements, item.field) != NULL)
-        return false;
-    put_element(hash, NULL, item.field, item.value, item.expire_ms);
-    return true;
+    struct element *loaded = element_new(item.field, item.value, item.expire_ms);
+    bool is_new = elements_add(hash->table->elements, loaded);
+    if (is_new && item.expire_ms != 0)
+        add_due(hash->table, loaded);
+    if (!is_new)
+        element_free(loaded);
+    return is_new;
 }
 
 /* When the first field dies; 0: none does. The heap is as it was filled. */
@@ -663,6 +677,7 @@ static struct value *copy(const struct value *value)
     }
     twin->table = mem_zero(sizeof(*twin->table));
     twin->table->elements = elements_twin(hash->table->elements);
+    elements_reserve(twin->table->elements, value->count);
     struct hash_item item;
     for (uint64_t cursor = 0; hash_next(value, &cursor, &item);)
         put_element(twin, NULL, item.field, item.value, item.expire_ms);

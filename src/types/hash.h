@@ -32,6 +32,9 @@ bool hash_get(const struct value *value, struct bytes field, struct hash_item *i
 bool hash_put(struct edit *edit, struct bytes field, struct bytes value, int64_t expire_ms);
 bool hash_remove(struct edit *edit, struct bytes field); /* false: it is not there */
 
+/* About so many fields are going to be put into this value, which has none: makes room for them. */
+void hash_expect(struct edit *edit, uint64_t count);
+
 /* Every field once, in no order; start with *cursor 0. False at the end. Nothing may change. */
 bool hash_next(const struct value *value, uint64_t *cursor, struct hash_item *item);
 

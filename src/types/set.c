@@ -273,6 +273,17 @@ bool set_add(struct edit *edit, struct bytes member)
     return true;
 }
 
+void set_expect(struct edit *edit, uint64_t count)
+{
+    struct set *set = set_of(edit->value);
+    ASSERT(set->value.count == 0);
+    if (set->value.form == FORM_TABLE || count <= (uint64_t)edit->env->set_max_intset_entries ||
+        count <= (uint64_t)edit->env->set_max_listpack_entries)
+        return;
+    to_table(set, edit->env);
+    elements_reserve(set->elements, count);
+}
+
 static bool remove_member(struct set *set, struct bytes member)
 {
     int64_t number;
@@ -403,10 +414,12 @@ static void load_begin(struct value **value, const struct type_env *env)
     bool is_large = set->value.count > env->set_max_intset_entries &&
                     set->value.count > env->set_max_listpack_entries;
     set->value.form = is_large ? FORM_TABLE : FORM_INTS;
-    if (is_large)
+    if (is_large) {
         set->elements = elements_new(env->hash_seed);
-    else
+        elements_reserve(set->elements, set->value.count);
+    } else {
         set->ints = intset_new();
+    }
 }
 
 static bool load_row(struct value **value, struct bytes element, struct bytes row_value,
@@ -418,7 +431,15 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         rest.size != 0)
         return false;
     struct set *set = set_of(*value);
-    return body_count(set) < set->value.count && add_member(set, member, env);
+    if (body_count(set) == set->value.count)
+        return false;
+    if (set->value.form != FORM_TABLE)
+        return add_member(set, member, env);
+    struct element *loaded = element_new(member, bytes_of(NULL, 0), 0);
+    bool is_new = elements_add(set->elements, loaded);
+    if (!is_new)
+        element_free(loaded);
+    return is_new;
 }
 
 static bool load_end(struct value **value, const struct type_env *env)
@@ -441,6 +462,7 @@ static struct value *copy(const struct value *value)
     } else {
         struct set_item item;
         twin->elements = elements_twin(set->elements);
+        elements_reserve(twin->elements, value->count);
         for (uint64_t cursor = 0; set_next(value, &cursor, &item);)
             elements_insert(twin->elements, element_new(item.member, bytes_of(NULL, 0), 0));
     }

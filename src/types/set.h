@@ -20,6 +20,10 @@ bool set_has(const struct value *value, struct bytes member);
 bool set_add(struct edit *edit, struct bytes member);    /* false: it was there */
 bool set_remove(struct edit *edit, struct bytes member); /* false: it was not */
 
+/* About so many members are going to be added to this value, which has none: makes room for them.
+ */
+void set_expect(struct edit *edit, uint64_t count);
+
 /* Every member once; start with *cursor 0. False at the end. Nothing may change. */
 bool set_next(const struct value *value, uint64_t *cursor, struct set_item *item);
 

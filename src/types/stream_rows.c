@@ -292,6 +292,8 @@ static void load_begin(struct value **value, const struct type_env *env)
     (*value)->form = STREAM_FORM_WHOLE;
 }
 
+enum { PAIRS_ON_STACK = 16 };
+
 static bool load_entry(struct stream *stream, struct bytes element, struct bytes row_value,
                        const struct type_env *env)
 {
@@ -306,15 +308,21 @@ static bool load_entry(struct stream *stream, struct bytes element, struct bytes
     struct pack *pack = pack_from_bytes(rest, 2 * pair_count);
     if (pack == NULL)
         return false;
-    struct stream_text *texts = mem_alloc(2 * pair_count * sizeof(*texts));
-    struct bytes *pairs = mem_alloc(2 * pair_count * sizeof(*pairs));
+    struct stream_text few_texts[2 * PAIRS_ON_STACK], *texts = few_texts;
+    struct bytes few_pairs[2 * PAIRS_ON_STACK], *pairs = few_pairs;
+    if (pair_count > PAIRS_ON_STACK) {
+        texts = mem_alloc(2 * pair_count * sizeof(*texts));
+        pairs = mem_alloc(2 * pair_count * sizeof(*pairs));
+    }
     pack_position at = pack_first(pack);
     for (uint32_t i = 0; i < 2 * pair_count; i++, at = pack_next(pack, at))
         pairs[i] = pack_get(pack, at, texts[i].scratch);
     stream_add_entry(stream, id, pairs, pair_count, env);
     stream->loaded++;
-    mem_free(pairs);
-    mem_free(texts);
+    if (texts != few_texts) {
+        mem_free(pairs);
+        mem_free(texts);
+    }
     pack_free(pack);
     return true;
 }

@@ -358,6 +358,16 @@ static void to_table(struct zset *zset, const struct type_env *env)
     zset->value.form = FORM_TABLE;
 }
 
+void zset_expect(struct edit *edit, uint64_t count)
+{
+    struct zset *zset = zset_of(edit->value);
+    ASSERT(zset->value.count == 0);
+    if (zset->value.form == FORM_TABLE || count <= (uint64_t)edit->env->zset_max_listpack_entries)
+        return;
+    to_table(zset, edit->env);
+    elements_reserve(zset->table->elements, count);
+}
+
 static bool fits_pack(uint64_t count, struct bytes member, const struct type_env *env)
 {
     return (int64_t)count <= env->zset_max_listpack_entries &&
@@ -571,6 +581,19 @@ static void load_begin(struct value **value, const struct type_env *env)
     }
     zset->value.form = FORM_TABLE;
     zset->table = table_new(env->hash_seed);
+    elements_reserve(zset->table->elements, zset->value.count);
+}
+
+static bool load_element(struct zset_table *table, struct bytes member, double score)
+{
+    struct element *element = element_new(member, element_score(&score), 0);
+    if (!elements_add(table->elements, element)) {
+        element_free(element);
+        return false;
+    }
+    if (table->ranked != NULL)
+        ranked_insert(table->ranked, (struct ranked_entry){.score = score, .element = element});
+    return true;
 }
 
 static bool load_row(struct value **value, struct bytes element, struct bytes row_value,
@@ -583,15 +606,15 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         rest.size != SCORE_SIZE)
         return false;
     double score = score_of(get_le64(rest.data)), ignored;
-    if (score != score || body_count(zset) == zset->value.count ||
-        zset_score(*value, member, &ignored))
+    if (score != score || body_count(zset) == zset->value.count)
         return false;
     if (zset->value.form == FORM_PACK && !fits_pack(0, member, env))
         to_table(zset, env);
-    if (zset->value.form == FORM_PACK)
-        insert_packed(zset, member, score);
-    else
-        insert_element(zset->table, member, score);
+    if (zset->value.form == FORM_TABLE)
+        return load_element(zset->table, member, score);
+    if (zset_score(*value, member, &ignored))
+        return false;
+    insert_packed(zset, member, score);
     return true;
 }
 
@@ -629,6 +652,7 @@ static struct value *copy(const struct value *value)
     }
     twin->table = mem_zero(sizeof(*twin->table));
     twin->table->elements = elements_twin(zset->table->elements);
+    elements_reserve(twin->table->elements, value->count);
     struct zset_walk walk = zset_walk(value, 0, value->count, false);
     struct zset_item item;
     while (zset_next(&walk, &item))

@@ -24,6 +24,10 @@ bool zset_score(const struct value *value, struct bytes member, double *score);
 bool zset_put(struct edit *edit, struct bytes member, double score);
 bool zset_remove(struct edit *edit, struct bytes member); /* false: it was not there */
 
+/* About so many members are going to be put into this value, which has none: makes room for them.
+ */
+void zset_expect(struct edit *edit, uint64_t count);
+
 /* Removes `count` members from rank `from` on; both in range. */
 void zset_remove_ranks(struct edit *edit, uint64_t from, uint64_t count);
 

@@ -127,6 +127,7 @@ BOX_UNUSED static void box_open(struct exec_box *box)
         .seed = 4,
         .readers = box->readers,
         .freer = box->freer,
+        .couriers = box->freer,
         .log = &box->log,
         .limits = box->limits,
     };

@@ -306,10 +306,9 @@ def slowlog_keeps_slow_commands(r):
 
 
 @test
-def role_and_wait_answer_for_a_server_alone(r):
+def role_answers_for_a_server_alone(r):
     role = r("ROLE")
     same((role[0], role[2]), (b"master", []))
-    asks(r, ("SET k v", "OK"), ("WAIT 0 100", 0), ("WAIT x 0", NOT_INT))
 
 
 @test

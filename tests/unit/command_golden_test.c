@@ -25,16 +25,18 @@
 #include "server/connection_commands.h"
 #include "server/slowlog_commands.h"
 #include "server/transaction_commands.h"
+#include "server/wait_commands.h"
 
 static const char golden_path[] = "tests/lib/commands_golden.tsv";
 
 static const struct command *const tables[] = {
-    string_commands,        generic_commands,    introspection_commands, exec_keys_commands,
-    exec_flush_commands,    exec_debug_commands, acl_commands,           admin_commands,
-    client_commands,        config_commands,     connection_commands,    slowlog_commands,
-    transaction_commands,   set_commands,        zset_commands,          list_commands,
-    stream_commands,        bitmap_commands,     geo_commands,           hyperloglog_commands,
-    generic_value_commands, hash_commands,       cluster_commands,       raft_commands,
+    string_commands,        generic_commands,      introspection_commands, exec_keys_commands,
+    exec_flush_commands,    exec_debug_commands,   acl_commands,           admin_commands,
+    client_commands,        config_commands,       connection_commands,    slowlog_commands,
+    transaction_commands,   set_commands,          zset_commands,          list_commands,
+    stream_commands,        bitmap_commands,       geo_commands,           hyperloglog_commands,
+    generic_value_commands, hash_commands,         cluster_commands,       raft_commands,
+    wait_commands,          exec_migrate_commands,
 };
 
 /* Rows that differ from Redis on purpose, and commands that it does not have. */

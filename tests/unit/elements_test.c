@@ -162,6 +162,43 @@ static void a_table_of_any_size_holds_what_was_put_in(void **state)
     teardown(&world);
 }
 
+static void a_table_with_room_made_beforehand_is_like_any_other(void **state)
+{
+    (void)state;
+    static const uint64_t RESERVED[] = {0, 1, 1279, 1280, 1281, 5000, NUMBERS, UINT32_MAX};
+    for (size_t i = 0; i < COUNT_OF(RESERVED); i++) {
+        struct world world;
+        setup(&world);
+        elements_reserve(world.elements, RESERVED[i]);
+        elements_check(world.elements);
+        while (world.count < 9000)
+            add(&world, prng_below(&world.prng, NUMBERS));
+        check_walk(&world);
+        check_scan(&world, 100, false);
+        while (world.count > 5)
+            drop(&world, prng_below(&world.prng, NUMBERS));
+        check_walk(&world);
+        teardown(&world);
+    }
+}
+
+static void what_is_there_is_not_added_again(void **state)
+{
+    (void)state;
+    struct elements *elements = elements_new(SEED);
+    for (uint64_t number = 0; number < 5000; number++) {
+        struct bytes key = bytes_of(&number, sizeof(number));
+        struct element *again = element_new(key, bytes_of("x", 1), 0);
+        assert_true(elements_add(elements, element_new(key, bytes_of("v", 1), 0)));
+        assert_false(elements_add(elements, again));
+        assert_int_equal(element_value(elements_find(elements, key)).data[0], 'v');
+        element_free(again);
+    }
+    assert_int_equal(elements_count(elements), 5000);
+    elements_check(elements);
+    elements_free(elements);
+}
+
 /* Chi square over groups of members; the bound is far out for 63 degrees of freedom. */
 static void check_samples(struct world *world)
 {
@@ -207,6 +244,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_of_any_size_holds_what_was_put_in),
+        cmocka_unit_test(a_table_with_room_made_beforehand_is_like_any_other),
+        cmocka_unit_test(what_is_there_is_not_added_again),
         cmocka_unit_test(every_element_has_the_same_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* The index of sorted sets against a sorted array. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,9 +150,41 @@ static void a_tree_of_any_size_is_the_sorted_array(void **state)
     }
 }
 
+/* ranked_check asserts the order. */
+static void scores_of_every_kind_are_built_in_order(void **state)
+{
+    (void)state;
+    static const double SPECIAL[] = {0.0,    -0.0,   INFINITY, -INFINITY, 1e308,
+                                     -1e308, 5e-324, -5e-324,  1.0,       -1.0};
+    enum { COUNT = 6000 };
+    struct ranked_entry *entries = malloc(COUNT * sizeof(*entries));
+    struct element **elements = malloc(COUNT * sizeof(struct element *));
+    struct prng prng = prng_init(11);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint64_t number = prng_next(&prng);
+        elements[i] = element_new(bytes_of(&number, sizeof(number)), bytes_of(NULL, 0), 0);
+        double score = ((double)prng_below(&prng, 4000000) - 2000000) / 7;
+        if (i % 3 == 0)
+            score = SPECIAL[prng_below(&prng, COUNT_OF(SPECIAL))];
+        entries[i] = (struct ranked_entry){.score = score, .element = elements[i]};
+    }
+    for (uint32_t count = COUNT; count > 2000; count -= 977) {
+        struct ranked *ranked = ranked_build(entries, count);
+        assert_int_equal(ranked_count(ranked), count);
+        ranked_check(ranked);
+        ranked_free(ranked);
+        entries[0] = entries[count - 1]; /* out of order again, and one of them is gone */
+    }
+    for (uint32_t i = 0; i < COUNT; i++)
+        element_free(elements[i]);
+    free(elements);
+    free(entries);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_of_every_kind_are_built_in_order),
         cmocka_unit_test(a_tree_of_any_size_is_the_sorted_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
