@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Big values: how long the loop stands still while they are loaded, deleted, dumped, paged out.
 
-The figures are the server's own (INFO's eventloop_duration_max). The machine may do other things, so
-the bound is generous and what the loop waited for a processor meanwhile is granted on top: what
+The figures are the server's own (INFO's eventloop_duration_max). The machine may do other things,
+so the bound is generous and what the loop waited for a processor meanwhile is granted on top: what
 this finds is work that came back onto the loop.
 
 test-timeout: 400
