@@ -63,6 +63,7 @@ bool exec_run_aside(struct run *run, struct worker *worker, struct call_aside *a
 {
     struct exec_shard *es = run->shard;
     struct errand *errand = errand_new(run, aside);
+    run->call.found_count = 0; /* tombstones leave memory when they are applied */
     es->awaits_key = true;
     bool is_submitted = submit(run, worker, errand);
     while (is_submitted && !errand->is_done && !run->is_cancelled)
