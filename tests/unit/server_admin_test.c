@@ -186,7 +186,7 @@ static void time_and_role_and_wait_answer(void **state)
     f->box.now.wall_us = 1700000001000042;
     EXPECT(f, "time\r\n", "*2\r\n$10\r\n1700000001\r\n$2\r\n42\r\n");
     EXPECT(f, "role\r\n", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
-    EXPECT(f, "wait 1 0\r\n", ":0\r\n");
+    EXPECT(f, "wait 0 0\r\n", ":0\r\n");
     EXPECT(f, "wait 1 -1\r\n", "-ERR timeout is negative\r\n");
     EXPECT(f, "wait 1 x\r\n", "-ERR timeout is not an integer or out of range\r\n");
     EXPECT(f, "wait x 1\r\n", "-ERR value is not an integer or out of range\r\n");
