@@ -360,24 +360,41 @@ bool elements_add(struct elements *elements, struct element *element)
     return true;
 }
 
-/* Segments as they are after a split, about half full. */
-void elements_reserve(struct elements *elements, uint64_t count)
+/* The segments of a table, not their elements. */
+static void free_segments(struct elements *elements)
 {
-    ASSERT(elements->count == 0 && elements->depth == 0);
-    if (count > RESERVE_MAX)
-        count = RESERVE_MAX;
+    size_t at = 0;
+    for (struct segment *segment; (segment = next_segment(elements, &at)) != NULL;)
+        mem_free(segment);
+    mem_free(elements->directory);
+}
+
+/* Segments as they are after a split, about half full. */
+static void make_segments(struct elements *elements, uint64_t count)
+{
     uint8_t depth = 0;
     while (count >> depth > RESERVE_PER_SEGMENT)
         depth++;
-    size_t capacity = roomy((size_t)(count >> depth));
-    segment_free(elements, elements->directory[0]);
-    elements->memory -= mem_size(elements->directory);
-    mem_free(elements->directory);
+    elements->count = 0;
     elements->depth = depth;
     elements->directory = mem_alloc(sizeof(struct segment *) << depth);
-    elements->memory += mem_size(elements->directory);
+    elements->memory = mem_size(elements) + mem_size(elements->directory);
     for (size_t i = 0; i < (size_t)1 << depth; i++)
-        elements->directory[i] = segment_new(elements, capacity, depth);
+        elements->directory[i] = segment_new(elements, roomy((size_t)(count >> depth)), depth);
+}
+
+void elements_reserve(struct elements *elements, uint64_t count)
+{
+    struct elements old = *elements;
+    uint64_t cursor = 0;
+    if (count > RESERVE_MAX)
+        count = RESERVE_MAX;
+    if (count <= old.count)
+        return;
+    make_segments(elements, count);
+    for (struct element *each; (each = elements_next(&old, &cursor)) != NULL;)
+        elements_insert(elements, each);
+    free_segments(&old);
 }
 
 /* The slot where an element stands. */

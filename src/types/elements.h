@@ -69,9 +69,17 @@ void elements_insert(struct elements *elements, struct element *element);
 /* The same where that is not known; false, and nothing is taken, when the key is there. */
 MUST_USE bool elements_add(struct elements *elements, struct element *element);
 
-/* An empty table gets room for so many elements at once, within reason: it may turn out to be more
- * or fewer. Worth it where they come all at once: growing moves each of them several times. */
+/* Room for so many elements at once, within reason: there may turn out to be more or fewer. Worth
+ * it where they come all at once, for growing moves each of them several times. O(elements there).
+ */
 void elements_reserve(struct elements *elements, uint64_t count);
+
+/* For loads: what a head says about the number of its elements is believed, and room made, when so
+ * many have come (L11). True when that is now. */
+static inline bool elements_should_reserve(uint64_t loaded, uint64_t expected)
+{
+    return loaded == 512 && expected > 2 * loaded;
+}
 
 /* Puts `element` in the place of one with the same key, which is freed. */
 void elements_replace(struct elements *elements, struct element *old, struct element *element);

@@ -583,7 +583,6 @@ static void load_begin(struct value **value, const struct type_env *env)
     }
     hash->table = mem_zero(sizeof(*hash->table));
     hash->table->elements = elements_new(env->hash_seed);
-    elements_reserve(hash->table->elements, hash->value.count);
     hash->value.form = FORM_TABLE;
 }
 
@@ -629,6 +628,8 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
         return true;
     }
     struct element *loaded = element_new(item.field, item.value, item.expire_ms);
+    if (elements_should_reserve(elements_count(hash->table->elements), hash->value.count))
+        elements_reserve(hash->table->elements, hash->value.count);
     bool is_new = elements_add(hash->table->elements, loaded);
     if (is_new && item.expire_ms != 0)
         add_due(hash->table, loaded);

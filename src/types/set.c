@@ -414,12 +414,10 @@ static void load_begin(struct value **value, const struct type_env *env)
     bool is_large = set->value.count > env->set_max_intset_entries &&
                     set->value.count > env->set_max_listpack_entries;
     set->value.form = is_large ? FORM_TABLE : FORM_INTS;
-    if (is_large) {
+    if (is_large)
         set->elements = elements_new(env->hash_seed);
-        elements_reserve(set->elements, set->value.count);
-    } else {
+    else
         set->ints = intset_new();
-    }
 }
 
 static bool load_row(struct value **value, struct bytes element, struct bytes row_value,
@@ -436,6 +434,8 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
     if (set->value.form != FORM_TABLE)
         return add_member(set, member, env);
     struct element *loaded = element_new(member, bytes_of(NULL, 0), 0);
+    if (elements_should_reserve(elements_count(set->elements), set->value.count))
+        elements_reserve(set->elements, set->value.count);
     bool is_new = elements_add(set->elements, loaded);
     if (!is_new)
         element_free(loaded);

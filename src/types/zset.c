@@ -581,11 +581,13 @@ static void load_begin(struct value **value, const struct type_env *env)
     }
     zset->value.form = FORM_TABLE;
     zset->table = table_new(env->hash_seed);
-    elements_reserve(zset->table->elements, zset->value.count);
 }
 
-static bool load_element(struct zset_table *table, struct bytes member, double score)
+static bool load_element(struct zset *zset, struct bytes member, double score)
 {
+    struct zset_table *table = zset->table;
+    if (elements_should_reserve(elements_count(table->elements), zset->value.count))
+        elements_reserve(table->elements, zset->value.count);
     struct element *element = element_new(member, element_score(&score), 0);
     if (!elements_add(table->elements, element)) {
         element_free(element);
@@ -611,7 +613,7 @@ static bool load_row(struct value **value, struct bytes element, struct bytes ro
     if (zset->value.form == FORM_PACK && !fits_pack(0, member, env))
         to_table(zset, env);
     if (zset->value.form == FORM_TABLE)
-        return load_element(zset->table, member, score);
+        return load_element(zset, member, score);
     if (zset_score(*value, member, &ignored))
         return false;
     insert_packed(zset, member, score);

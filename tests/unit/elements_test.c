@@ -169,6 +169,8 @@ static void a_table_with_room_made_beforehand_is_like_any_other(void **state)
     for (size_t i = 0; i < COUNT_OF(RESERVED); i++) {
         struct world world;
         setup(&world);
+        for (size_t there = 0; there < 300 * i; there++)
+            add(&world, prng_below(&world.prng, NUMBERS));
         elements_reserve(world.elements, RESERVED[i]);
         elements_check(world.elements);
         while (world.count < 9000)
