@@ -1,6 +1,7 @@
 #include "node/formation.h"
 
 #include "base/prng.h"
+#include "base/steps.h"
 #include "codec/fields.h"
 
 enum {
@@ -74,7 +75,9 @@ static bool adopt_identity(struct node *node, const struct formation *formation,
     next.seed = formation->seed;
     next.shards = formation->shards;
     next.members = formation->founds ? formation->members : (struct members){0};
-    if (identity_write(node->disk, node->config->dir, &next, error) != IDENTITY_OK)
+    enum identity_err err =
+        DURABLE_STEP(cluster_adopted, identity_write(node->disk, node->config->dir, &next, error));
+    if (err != IDENTITY_OK)
         return false;
     node->identity = next;
     for (uint32_t i = 0; i < formation->members.count; i++)

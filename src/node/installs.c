@@ -14,6 +14,7 @@
  *
  *   stream opens with  version:u8=1 index:le64 term:le64 stamp_us:le64 members */
 #include "base/mem.h"
+#include "base/steps.h"
 #include "codec/fields.h"
 #include "codec/rows.h"
 #include "node/internal.h"
@@ -431,7 +432,8 @@ static void settle(struct node *node, uint32_t shard, struct taking *taking)
     if (!shard_is_reset(node->shards[shard]))
         return;
     taking->has_settled = true;
-    store_import_settle(shard_fsm(node->shards[shard])->store, &taking->import);
+    struct store *store = shard_fsm(node->shards[shard])->store;
+    DURABLE_STEP_VOID(reset_counted, store_import_settle(store, &taking->import));
     submit(node, shard);
 }
 
