@@ -325,11 +325,12 @@ void peers_stream_stop(struct peers *peers, uint64_t node, uint64_t stream, bool
         return;
     struct stream_out *ours = is_ours ? find_out(peer, stream) : NULL;
     struct stream_in *theirs = is_ours ? NULL : find_in(peer, stream);
-    if (ours == NULL && theirs == NULL)
+    bool is_known = is_ours ? ours != NULL : stream <= peer->stream_seen;
+    if (!is_known)
         return;
     if (ours != NULL)
         *ours = (struct stream_out){0};
-    else
+    if (theirs != NULL)
         *theirs = (struct stream_in){0};
     struct buf *out = link_begin(link);
     put_u64(out, stream);
@@ -412,9 +413,10 @@ static enum given take_stop(struct peer *peer, uint64_t stream, struct fields *f
                              : take_end(found, PEERS_IN_STREAM_STOP, out);
     }
     struct stream_out *found = find_out(peer, stream);
-    if (found == NULL)
-        return of_forgotten(stream, peer->stream_opened);
-    *found = (struct stream_out){0};
+    if (stream > peer->stream_opened)
+        return GIVEN_BAD;
+    if (found != NULL) /* else it has come to its end: what the other made of it has failed */
+        *found = (struct stream_out){0};
     out->kind = PEERS_IN_STREAM_STOP;
     out->stream.is_ours = true;
     return GIVEN;

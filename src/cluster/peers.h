@@ -248,7 +248,8 @@ MUST_USE enum peers_err peers_stream_end(struct peers *peers, uint64_t node, uin
 /* Receiver: gives credit for bytes of chunks that are dealt with, so that as many may follow. */
 void peers_stream_consumed(struct peers *peers, uint64_t node, uint64_t stream, size_t size);
 
-/* Gives a stream up, at either end; is_ours: we opened it. Unknown: nothing. */
+/* Gives a stream up, at either end; is_ours: we opened it. Unknown: nothing. The receiver may do so
+ * behind the end of the stream, too: the opener is told that nothing came of it. */
 void peers_stream_stop(struct peers *peers, uint64_t node, uint64_t stream, bool is_ours);
 
 /* Writes what is queued, as far as the sockets take it; the rest leaves when they are writable. */

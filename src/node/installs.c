@@ -25,6 +25,8 @@ enum {
     GIVING_MAX = 4,         /* at once; others wait */
     CHUNK_SIZE = 256 << 10, /* of rows; one row may be larger */
     ACK_MAX_US = 120000000, /* the log stays pinned so long for an answer after the last chunk */
+    ACK_LOST_US = 3000000,  /* and so long when the link broke meanwhile: it may have started anew,
+                               and then asks for rows again, or it was almost done */
 };
 
 struct giving {
@@ -33,7 +35,7 @@ struct giving {
     bool is_reading, is_sent;
     uint32_t shard;
     uint64_t peer, stream, term;
-    uint64_t sent_us;
+    uint64_t ack_by_us; /* once all is sent */
     struct store_export rows;
 };
 
@@ -193,7 +195,7 @@ static void send_end(struct node *node, struct giving *giving)
         return;
     }
     giving->is_sent = true;
-    giving->sent_us = node->now.boot_us;
+    giving->ack_by_us = node->now.boot_us + ACK_MAX_US;
     log_write(node->log, LOG_LEVEL_NOTICE, "Shard %u: %llu rows sent to node %llu", giving->shard,
               (unsigned long long)giving->rows.rows_sent, (unsigned long long)giving->peer);
 }
@@ -258,7 +260,7 @@ static void step_giving(struct node *node, struct giving *giving)
             peers_stream_stop(node->peers, giving->peer, giving->stream, true);
         end_giving(node, giving);
     } else if (giving->is_sent) {
-        if (node->now.boot_us - giving->sent_us > ACK_MAX_US)
+        if (node->now.boot_us > giving->ack_by_us)
             give_up(node, giving, "no acknowledgement");
     } else if (giving->rows.rows_sent == 0 && giving->rows.rows.size == 0 &&
                !giving->rows.complete) {
@@ -529,8 +531,12 @@ void node_lose_streams(struct node *node, uint64_t peer)
     }
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
-        if (giving->is_used && giving->is_begun && giving->peer == peer && !giving->is_sent)
+        if (!giving->is_used || !giving->is_begun || giving->peer != peer)
+            continue;
+        if (!giving->is_sent)
             giving->term = 0;
+        else if (giving->ack_by_us > node->now.boot_us + ACK_LOST_US)
+            giving->ack_by_us = node->now.boot_us + ACK_LOST_US;
     }
 }
 

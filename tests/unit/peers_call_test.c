@@ -287,6 +287,25 @@ static void a_stream_flows_as_far_as_its_credit(void **state)
     mem_free(chunk);
 }
 
+static void a_receiver_can_say_behind_the_end_that_nothing_came_of_it(void **state)
+{
+    (void)state;
+    struct peers *from = box.nodes[0].peers, *to = box.nodes[1].peers;
+    uint64_t stream;
+    assert_int_equal(peers_stream_open(from, 2, 7, (struct bytes){0}, &stream), PEERS_OK);
+    peers_stream_stop(to, 1, stream + 1, false); /* nobody has opened it: nothing */
+    assert_int_equal(peers_stream_end(from, 2, stream), PEERS_OK);
+    wire_move(&box, 0, 1, PEERS_BULK, SIZE_MAX);
+    peers_stream_stop(to, 1, stream, false);
+    wire_move(&box, 1, 0, PEERS_BULK, SIZE_MAX);
+    wire_turn(&box, 0);
+    assert_int_equal(box_count(&box, 0, PEERS_IN_STREAM_STOP), 1);
+    const struct box_note *stop = box_find(&box, 0, PEERS_IN_STREAM_STOP, 0);
+    assert_int_equal(stop->input.stream.stream, stream);
+    assert_true(stop->input.stream.is_ours);
+    assert_int_equal(box_count(&box, 0, PEERS_IN_LINK_DOWN), 0);
+}
+
 static void either_end_gives_a_stream_up(void **state)
 {
     (void)state;
@@ -389,6 +408,7 @@ int main(void)
         TEST(answers_beyond_their_bound_end_the_link),
         TEST(answers_that_nobody_asked_for_are_refused),
         TEST(a_stream_flows_as_far_as_its_credit),
+        TEST(a_receiver_can_say_behind_the_end_that_nothing_came_of_it),
         TEST(either_end_gives_a_stream_up),
         TEST(open_streams_are_limited_and_end_with_their_link),
         TEST(more_than_the_credit_or_the_streams_is_refused),
