@@ -33,6 +33,7 @@ struct giving {
     bool is_used;
     bool is_begun; /* the core knows */
     bool is_reading, is_sent;
+    const char *broken; /* why it is to be given up, once no chunk is being read; NULL: it is not */
     uint32_t shard;
     uint64_t peer, stream, term;
     uint64_t ack_by_us; /* once all is sent */
@@ -259,6 +260,8 @@ static void step_giving(struct node *node, struct giving *giving)
         if (!giving->is_sent)
             peers_stream_stop(node->peers, giving->peer, giving->stream, true);
         end_giving(node, giving);
+    } else if (giving->broken != NULL) {
+        give_up(node, giving, giving->broken);
     } else if (giving->is_sent) {
         if (node->now.boot_us > giving->ack_by_us)
             give_up(node, giving, "no acknowledgement");
@@ -495,11 +498,8 @@ static void stop_giving(struct node *node, const struct peers_input *input)
     for (int i = 0; i < GIVING_MAX; i++) {
         struct giving *giving = &node->installs->giving[i];
         if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-            giving->stream == input->stream.stream && !giving->is_reading)
-            give_up(node, giving, "the other end stopped");
-        else if (giving->is_used && giving->is_begun && giving->peer == input->node &&
-                 giving->stream == input->stream.stream)
-            giving->term = 0; /* given up when the chunk has been read */
+            giving->stream == input->stream.stream)
+            giving->broken = "the other end stopped";
     }
 }
 
@@ -534,7 +534,7 @@ void node_lose_streams(struct node *node, uint64_t peer)
         if (!giving->is_used || !giving->is_begun || giving->peer != peer)
             continue;
         if (!giving->is_sent)
-            giving->term = 0;
+            giving->broken = "the link broke";
         else if (giving->ack_by_us > node->now.boot_us + ACK_LOST_US)
             giving->ack_by_us = node->now.boot_us + ACK_LOST_US;
     }
