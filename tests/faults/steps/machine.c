@@ -281,11 +281,20 @@ void machine_crash(struct machine *machine, enum sim_crash how)
     machine->had_fault = false;
 }
 
+static bool run_job(struct machine *machine)
+{
+    struct node *node = machine->node;
+    if (!machine->holds_wal && worker_run_one(node->wal_worker))
+        return true;
+    return worker_run_one(node->store_worker) || worker_run_one(node->readers) ||
+           worker_run_one(node->freer);
+}
+
 void machine_run_jobs(struct machine *machine)
 {
     machine_enter(machine);
-    while (!machine->is_stopped && node_waiting_jobs(machine->node) > 0)
-        node_run_job(machine->node, 0);
+    while (!machine->is_stopped && run_job(machine))
+        continue;
     machine_enter(NULL);
 }
 

@@ -44,6 +44,7 @@ struct machine {
     uint32_t counts[DURABLE_STEP_COUNT];
     bool has_struck;
     bool is_stopped;    /* the power is off */
+    bool holds_wal;     /* the log\'s thread stands still */
     bool had_fault;     /* a call failed since it was opened: the node may fail */
     const char *broken; /* a law that was seen broken at a step; NULL: none */
     void (*on_step)(struct machine *machine, enum durable_step step, bool is_over);
