@@ -22,7 +22,7 @@ TESTLIB_OBJ := $(TESTLIB_SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
 TRAPS   := $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*_test.c))
 # Programs that are told of each durable step (base/steps.h) and may plant bugs (base/mutants.h).
-STEPS   := $(BUILD)/faults/crash_matrix_test
+STEPS   := $(BUILD)/faults/crash_matrix_test $(BUILD)/faults/durable_trace
 STEPS_PARTS := $(patsubst %.c,$(BUILD)/steps/%.o,$(wildcard tests/faults/steps/*.c))
 STEPS_OBJ := $(patsubst %.c,$(BUILD)/steps/%.o,$(shell grep -lE '"base/(steps|mutants)\.h"' $(SRC)))
 SIM_RAFT := $(if $(findstring mutants,$(BUILD)),,$(BUILD)/mutants/sim/sim_raft)
@@ -144,9 +144,9 @@ PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
 MATRIX_RUN   := "$(BUILD)/faults/crash_matrix_test one" "$(BUILD)/faults/crash_matrix_test three"
 FAULTS_RUN   := $(filter-out $(STEPS),$(TRAPS)) $(MATRIX_RUN) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
-TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check)
+TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check "tla/trace $(BUILD)/faults/durable_trace")
 
-TEST_BUILT   := $(SERVER) $(INSPECT) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS) $(PRELOAD)
+TEST_BUILT   := $(SERVER) $(INSPECT) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(STEPS) $(TOOLS) $(PRELOAD)
 
 .PHONY: test
 test: deps-test ## everything that must hold before a commit; ends with "N passed, N failed"
@@ -173,7 +173,8 @@ sim-mutants: ## sim_node must find every planted bug
 	@$(RUN) --timeout 900 "$(BUILD)/node-mutants/sim/sim_node --mutants --seeds 1:300"
 
 .PHONY: tla
-tla: deps-test ## the models in tla/
+tla: deps-test ## the models in tla/, and traces of the C against them
+	@$(BUILD_ALL) $(BUILD)/faults/durable_trace
 	@$(RUN) $(TLA_RUN)
 
 .PHONY: protocol
