@@ -22,7 +22,7 @@ TESTLIB_OBJ := $(TESTLIB_SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
 TRAPS   := $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*_test.c))
 # Programs that are told of each durable step (base/steps.h) and may plant bugs (base/mutants.h).
-STEPS   := $(BUILD)/faults/crash_matrix_test $(BUILD)/faults/durable_trace
+STEPS   := $(patsubst %,$(BUILD)/faults/%,crash_matrix_test wal_bound_test durable_trace)
 STEPS_PARTS := $(patsubst %.c,$(BUILD)/steps/%.o,$(wildcard tests/faults/steps/*.c))
 STEPS_OBJ := $(patsubst %.c,$(BUILD)/steps/%.o,$(shell grep -lE '"base/(steps|mutants)\.h"' $(SRC)))
 SIM_RAFT := $(if $(findstring mutants,$(BUILD)),,$(BUILD)/mutants/sim/sim_raft)
@@ -142,7 +142,7 @@ SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)") \
 PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
 # The crash matrix in two parts, each well within a program's time on a busy machine.
 MATRIX_RUN   := "$(BUILD)/faults/crash_matrix_test one" "$(BUILD)/faults/crash_matrix_test three"
-FAULTS_RUN   := $(filter-out $(STEPS),$(TRAPS)) $(MATRIX_RUN) $(sort $(wildcard tests/faults/*.py))
+FAULTS_RUN   := $(filter-out %/crash_matrix_test,$(TRAPS)) $(MATRIX_RUN) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
 TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check "tla/trace $(BUILD)/faults/durable_trace")
 

@@ -139,7 +139,7 @@ void durable_step_begins(enum durable_step step)
     if (machine == NULL || machine->is_stopped)
         return;
     machine->counts[step]++;
-    if (machine->node != NULL && machine->broken == NULL)
+    if (machine->node != NULL && machine->node->shard_count == 1 && machine->broken == NULL)
         machine->broken = judge(machine->node->shards[0], step);
     if (machine->on_step != NULL)
         machine->on_step(machine, step, false);
