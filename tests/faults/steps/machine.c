@@ -133,12 +133,19 @@ static void end_step(struct machine *machine, const struct plan *plan, enum dura
     kv_memory_fail(machine->kv, KV_MEMORY_FAULT_NONE, false);
 }
 
+static uint64_t calls_of(const struct machine *machine)
+{
+    struct kv_memory_counts counts = kv_memory_counts(machine->kv);
+    return sim_disk_steps(machine->disk) + counts.writes + counts.opens;
+}
+
 void durable_step_begins(enum durable_step step)
 {
     struct machine *machine = entered;
     if (machine == NULL || machine->is_stopped)
         return;
     machine->counts[step]++;
+    machine->began[step] = calls_of(machine);
     if (machine->node != NULL && machine->node->shard_count == 1 && machine->broken == NULL)
         machine->broken = judge(machine->node->shards[0], step);
     if (machine->on_step != NULL)
@@ -154,6 +161,7 @@ void durable_step_ends(enum durable_step step)
         return;
     if (machine->on_step != NULL)
         machine->on_step(machine, step, true);
+    machine->does_something[step] |= calls_of(machine) != machine->began[step];
     end_step(machine, &machine->plan, step);
     end_step(machine, &machine->scripted, step);
 }

@@ -42,6 +42,8 @@ struct machine {
     struct plan plan;
     struct plan scripted; /* a failure that belongs to the run, whatever the plan */
     uint32_t counts[DURABLE_STEP_COUNT];
+    uint64_t began[DURABLE_STEP_COUNT]; /* what disk and store had done when it was begun last */
+    bool does_something[DURABLE_STEP_COUNT]; /* with the disk or the store */
     bool has_struck;
     bool is_stopped;    /* the power is off */
     bool holds_wal;     /* the log\'s thread stands still */
