@@ -5,8 +5,8 @@
  *     DURABLE_STEP_VOID(mark_put, wal_put_mark(wal, id, position, members));
  *
  * which is the call alone in normal builds. With -DDURABLE_STEPS the test that is linked is told
- * before and after, so that it can stop the simulated machine on either side of each of them
- * (tests/faults/crash_matrix_test.c), fail the call, or note the order (tests/faults/trace_test.c).
+ * before and after, so that it can stop the simulated machine on either side of each of them or
+ * fail the call (tests/faults/crash_matrix_test.c), or note the order (durable_trace.c there).
  * A durable call outside of such a step fails `make tidy`; a step that no run of the matrix passes
  * fails the matrix.
  *

@@ -40,8 +40,12 @@ static const char *const CRASHES[] = {"lose", "keep", "tear"};
 
 /* ---- runs ---- */
 
+/* The log's thread of the last of three stands still for 90 of each 120 ms, so that nothing of it
+ * can be taken for durable because it is always quick. */
 static void tick(struct box *box)
 {
+    if (box->count > 1)
+        box->machines[box->count - 1].holds_wal = box->ticks % 12 < 9;
     if (box->broken[0] == 0)
         box_tick(box);
 }
@@ -97,6 +101,8 @@ static void stop_in_order(struct box *box)
 {
     struct machine *machine = &box->machines[0];
     wait_until(box, is_answered, "an answer to everything");
+    if (box->broken[0] != 0)
+        return;
     node_request_shutdown(machine->node);
     for (int i = 0; i < CALM_TICKS_MAX && !is_stopped_in_order(box); i++) {
         machine->now.boot_us += BOX_TICK_US;
