@@ -21,6 +21,10 @@ TESTLIB_SRC := $(wildcard tests/lib/*.c)
 TESTLIB_OBJ := $(TESTLIB_SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
 TRAPS   := $(patsubst tests/faults/%.c,$(BUILD)/faults/%,$(wildcard tests/faults/*_test.c))
+# Programs that are told of each durable step (base/steps.h) and may plant bugs (base/mutants.h).
+STEPS   := $(patsubst %,$(BUILD)/faults/%,crash_matrix_test wal_bound_test durable_trace)
+STEPS_PARTS := $(patsubst %.c,$(BUILD)/steps/%.o,$(wildcard tests/faults/steps/*.c))
+STEPS_OBJ := $(patsubst %.c,$(BUILD)/steps/%.o,$(shell grep -lE '"base/(steps|mutants)\.h"' $(SRC)))
 SIM_RAFT := $(if $(findstring mutants,$(BUILD)),,$(BUILD)/mutants/sim/sim_raft)
 SIM_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*/*.c))
 SIM     := $(SIM_RAFT) $(patsubst tests/sim/%.c,$(BUILD)/sim/%,$(filter-out tests/sim/sim_raft.c,$(wildcard tests/sim/*.c)))
@@ -67,6 +71,16 @@ $(BUILD)/faults/%: tests/faults/%.c $(TESTLIB_OBJ) $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -rdynamic -MMD -MP -MF $@.d $< $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS) -ldl
 
+# What takes steps is compiled a second time and stands before the library.
+$(BUILD)/steps/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -DDURABLE_STEPS -DNODE_MUTANTS -MMD -MP -c $< -o $@
+
+$(STEPS): $(BUILD)/faults/%: tests/faults/%.c $(STEPS_PARTS) $(STEPS_OBJ) $(TESTLIB_OBJ) $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -DDURABLE_STEPS -DNODE_MUTANTS -MMD -MP -MF $@.d $< $(STEPS_PARTS) $(STEPS_OBJ) \
+	    $(TESTLIB_OBJ) $(LIB) -o $@ -lcmocka $(LIBS)
+
 # A simulator is one file with main; parts of it stand in a folder beside it.
 $(BUILD)/sim/%: tests/sim/%.c $(SIM_PARTS) $(TESTLIB_OBJ) $(LIB) Makefile
 	@mkdir -p $(@D)
@@ -97,7 +111,7 @@ $(BUILD)/preload/%.so: tests/preload/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -shared -fPIC $< -o $@ -ldl
 
--include $(OBJ:.o=.d) $(INSPECT_OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
+-include $(OBJ:.o=.d) $(INSPECT_OBJ:.o=.d) $(TESTLIB_OBJ:.o=.d) $(SIM_PARTS:.o=.d) $(STEPS_PARTS:.o=.d) $(STEPS_OBJ:.o=.d) $(BUILD)/src/node/main.d $(BUILD)/tests/fuzz/driver.d
 -include $(addsuffix .d,$(UNIT) $(TRAPS) $(SIM) $(FUZZ) $(TOOLS) $(BENCH))
 
 # --- Running ---------------------------------------------------------------------------------
@@ -134,11 +148,13 @@ TIDY_RUN     := tests/run_test.py tests/tidy/tidy_test.py tests/tidy/tidy.py
 SIM_RUN      := $(foreach program,$(SIM),"$(program) --seeds $(SEEDS)") \
                 "$(SIM_RAFT) --mutants --seeds 1:20000"
 PROTOCOL_RUN := $(sort $(wildcard tests/protocol/*.py))
-FAULTS_RUN   := $(TRAPS) $(sort $(wildcard tests/faults/*.py))
+# The crash matrix in two parts, each well within a program's time on a busy machine.
+MATRIX_RUN   := "$(BUILD)/faults/crash_matrix_test one" "$(BUILD)/faults/crash_matrix_test three"
+FAULTS_RUN   := $(filter-out %/crash_matrix_test,$(TRAPS)) $(MATRIX_RUN) $(sort $(wildcard tests/faults/*.py))
 # The models of tla/ are checked by tla/check; models.txt says what each must find.
-TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check)
+TLA_RUN      := $(if $(wildcard tla/models.txt),tla/check "tla/trace $(BUILD)/faults/durable_trace")
 
-TEST_BUILT   := $(SERVER) $(INSPECT) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(TOOLS) $(PRELOAD)
+TEST_BUILT   := $(SERVER) $(INSPECT) $(UNIT) $(FUZZ) $(SIM) $(TRAPS) $(STEPS) $(TOOLS) $(PRELOAD)
 
 .PHONY: test
 test: deps-test ## everything that must hold before a commit; ends with "N passed, N failed"
@@ -165,7 +181,8 @@ sim-mutants: ## sim_node must find every planted bug
 	@$(RUN) --timeout 900 "$(BUILD)/node-mutants/sim/sim_node --mutants --seeds 1:300"
 
 .PHONY: tla
-tla: deps-test ## the models in tla/
+tla: deps-test ## the models in tla/, and traces of the C against them
+	@$(BUILD_ALL) $(BUILD)/faults/durable_trace
 	@$(RUN) $(TLA_RUN)
 
 .PHONY: protocol

@@ -191,9 +191,12 @@ static struct text look_up(struct call *c, struct items *items, struct bytes pat
     return text;
 }
 
-/* As strtod reads it: an empty text is 0. */
+/* As strtod reads it: a text ends at its first 0 byte, and an empty one is 0. */
 static bool weight_of(struct bytes text, double *weight)
 {
+    const uint8_t *end = text.size == 0 ? NULL : memchr(text.data, 0, text.size);
+    if (end != NULL)
+        text.size = (size_t)(end - text.data);
     while (text.size > 0 && (text.data[0] == ' ' || (text.data[0] >= '\t' && text.data[0] <= '\r')))
         text = bytes_of(text.data + 1, text.size - 1);
     *weight = 0;

@@ -1,6 +1,7 @@
 #include "node/formation.h"
 
 #include "base/prng.h"
+#include "base/steps.h"
 #include "codec/fields.h"
 
 enum {
@@ -65,6 +66,7 @@ struct forming {
     struct node *node;
     struct members listed;
     struct seen seen[MEMBERS_MAX]; /* as listed; store_id 0: not seen */
+    struct buf disk_error; /* what we belong to cannot be written down: there is no going on */
     uint64_t told_us;
 };
 
@@ -75,7 +77,9 @@ static bool adopt_identity(struct node *node, const struct formation *formation,
     next.seed = formation->seed;
     next.shards = formation->shards;
     next.members = formation->founds ? formation->members : (struct members){0};
-    if (identity_write(node->disk, node->config->dir, &next, error) != IDENTITY_OK)
+    enum identity_err err =
+        DURABLE_STEP(cluster_adopted, identity_write(node->disk, node->config->dir, &next, error));
+    if (err != IDENTITY_OK)
         return false;
     node->identity = next;
     for (uint32_t i = 0; i < formation->members.count; i++)
@@ -96,15 +100,20 @@ static void judge(struct node *node, const struct formation *formation, struct b
         buf_append_string(answer, "not among those who form the cluster");
 }
 
-static void hear_form(struct node *node, const struct peers_input *input)
+static void hear_form(struct forming *forming, const struct peers_input *input)
 {
+    struct node *node = forming->node;
     struct formation formation;
     struct buf answer = {0};
     if (!formation_decode(input->request.payload, &formation))
         buf_append_string(&answer, "cannot be read");
     else
         judge(node, &formation, &answer);
-    if (answer.size == 0 && adopt_identity(node, &formation, &answer))
+    bool is_good = answer.size == 0;
+    bool is_adopted = is_good && adopt_identity(node, &formation, &answer);
+    if (is_good && !is_adopted)
+        buf_append(&forming->disk_error, buf_bytes(&answer));
+    if (is_adopted)
         log_write(node->log, LOG_LEVEL_NOTICE, "Node %llu %s cluster %016llx",
                   (unsigned long long)input->node,
                   formation.founds ? "formed" : "took this node into",
@@ -133,7 +142,7 @@ static void hear(struct forming *forming)
         if (input.kind == PEERS_IN_LINK_UP)
             note_link(forming, &input);
         else if (input.kind == PEERS_IN_REQUEST && node->identity.cluster_id == 0)
-            hear_form(node, &input);
+            hear_form(forming, &input);
         /* Anything else is from those who are ahead of us; they repeat what matters. */
     }
 }
@@ -230,6 +239,11 @@ bool node_form(struct node *node, struct buf *error)
             !found(&forming, error))
             return false;
         peers_flush(node->peers);
+        if (forming.disk_error.size > 0) {
+            buf_append(error, buf_bytes(&forming.disk_error));
+            buf_free(&forming.disk_error);
+            return false;
+        }
         tell(&forming);
     }
     return true;

@@ -19,6 +19,7 @@
  * good. */
 #include "base/mem.h"
 #include "base/mutants.h"
+#include "base/steps.h"
 #include "codec/fields.h"
 #include "codec/rows.h"
 #include "node/internal.h"
@@ -514,7 +515,8 @@ static void settle(struct node *node, uint32_t shard, struct taking *taking)
     if (!shard_is_reset(node->shards[shard]))
         return;
     taking->has_settled = true;
-    store_import_settle(shard_fsm(node->shards[shard])->store, &taking->import);
+    struct store *store = shard_fsm(node->shards[shard])->store;
+    DURABLE_STEP_VOID(reset_counted, store_import_settle(store, &taking->import));
     submit(node, shard);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/prng.h"
+#include "base/steps.h"
 #include "node/formation.h"
 #include "os/filesystem.h"
 #include "os/memory.h"
@@ -139,7 +140,9 @@ static bool mint_identity(struct node *node, struct buf *error)
         node->identity.members.count = 1;
         node_self(node, &node->identity.members.at[0]);
     }
-    return identity_write(node->disk, config->dir, &node->identity, error) == IDENTITY_OK;
+    enum identity_err err = DURABLE_STEP(
+        identity_written, identity_write(node->disk, config->dir, &node->identity, error));
+    return err == IDENTITY_OK;
 }
 
 static bool fits_config(const struct node *node, struct buf *error)
@@ -198,7 +201,8 @@ static bool open_dir(struct node *node, struct buf *error)
 {
     if (!make_dir(node, node->config->dir, error))
         return false;
-    if (node->options.has_lock && lock_take(node->config->dir, &node->lock, error) != LOCK_OK)
+    if (node->options.has_lock &&
+        DURABLE_STEP(lock_taken, lock_take(node->config->dir, &node->lock, error)) != LOCK_OK)
         return false;
     node->disk_size = node->options.has_lock ? filesystem_size_bytes(node->config->dir) : 0;
     return open_identity(node, error);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/steps.h"
+
 enum { READ_CHUNK_MIN = 4096 };
 
 const char *disk_err_text(enum disk_err err)
@@ -36,12 +38,13 @@ static void append_parent(struct buf *out, const char *path)
 
 enum disk_err disk_make_dir(struct disk *disk, const char *path)
 {
-    enum disk_err made = disk->ops->make_dir(disk, path);
+    enum disk_err made = DURABLE_STEP(dir_made, disk->ops->make_dir(disk, path));
     if (made != DISK_OK && made != DISK_EXISTS)
         return made;
     struct buf parent = {0};
     append_parent(&parent, path);
-    enum disk_err synced = disk->ops->sync_dir(disk, (const char *)parent.data);
+    enum disk_err synced =
+        DURABLE_STEP(dir_named, disk->ops->sync_dir(disk, (const char *)parent.data));
     int reason = errno;
     buf_free(&parent);
     errno = reason;
@@ -84,13 +87,14 @@ static enum disk_err write_whole(struct disk *disk, const char *path, struct byt
     enum disk_err err = disk->ops->open(disk, path, true, &file);
     if (err != DISK_OK)
         return err;
-    err = file->ops->allocate(file, content.size); /* also cuts what an earlier attempt left */
+    /* Also cuts what an earlier attempt left. */
+    err = DURABLE_STEP(file_sized, file->ops->allocate(file, content.size));
     if (err == DISK_OK && content.size > 0) {
         struct iovec part = {.iov_base = (void *)(size_t)content.data, .iov_len = content.size};
-        err = file->ops->write(file, 0, &part, 1);
+        err = DURABLE_STEP(file_written, file->ops->write(file, 0, &part, 1));
     }
     if (err == DISK_OK)
-        err = file->ops->sync(file);
+        err = DURABLE_STEP(file_synced, file->ops->sync(file));
     int reason = errno;
     file->ops->close(file);
     errno = reason;
@@ -106,9 +110,9 @@ enum disk_err disk_replace_file(struct disk *disk, const char *dir, const char *
     const char *temporary_path = (const char *)temporary.data;
     enum disk_err err = write_whole(disk, temporary_path, content);
     if (err == DISK_OK)
-        err = disk->ops->rename(disk, temporary_path, path);
+        err = DURABLE_STEP(file_replaced, disk->ops->rename(disk, temporary_path, path));
     if (err == DISK_OK)
-        err = disk->ops->sync_dir(disk, dir);
+        err = DURABLE_STEP(file_named, disk->ops->sync_dir(disk, dir));
     int reason = errno;
     buf_free(&temporary);
     errno = reason;

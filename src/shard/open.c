@@ -1,5 +1,6 @@
 /* Opening a shard: what the log and LevelDB hold must fit together (L4). */
 #include "base/mem.h"
+#include "base/steps.h"
 #include "shard/internal.h"
 
 enum {
@@ -257,7 +258,8 @@ static bool begin(struct shard *shard, const struct shard_options *options, enum
     shard->start_at_us = options->boot_us;
     shard->start_applied = applied.applied_index;
     if (fit == FIT_INSTALLED) {
-        wal_put_reset(shard->wal, shard->id, group.base, applied.members);
+        DURABLE_STEP_VOID(reset_put,
+                          wal_put_reset(shard->wal, shard->id, group.base, applied.members));
         shard->reset_batch = wal_collecting(shard->wal);
         shard->synced_index = 0; /* until that is */
     }

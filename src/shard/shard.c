@@ -1,6 +1,7 @@
 /* The phases of a turn: what the core wants stored, promised, applied and flushed. */
 #include "base/mem.h"
 #include "base/mutants.h"
+#include "base/steps.h"
 #include "shard/internal.h"
 
 uint32_t shard_id(const struct shard *shard)
@@ -64,22 +65,35 @@ static void reset_log(struct shard *shard)
     shard->tail_bytes = 0;
     shard_forget_stored(shard, 0);
     if (!NODE_MUTANT(install_keeps_log))
-        wal_put_reset(shard->wal, shard->id, shard->mark, applied.members);
+        DURABLE_STEP_VOID(reset_put,
+                          wal_put_reset(shard->wal, shard->id, shard->mark, applied.members));
     shard->reset_batch = wal_collecting(shard->wal);
     remember_pending(shard, applied.applied_index, (struct raft_mark){0});
     shard->pending[(shard->pending_to - 1) & shard->pending_mask].is_ours = true;
 }
 
+static void put_hard_state(struct shard *shard, const struct raft_ready *ready)
+{
+    struct wal_hard_state hard = {.term = ready->hard.term, .vote = ready->hard.vote};
+    DURABLE_STEP_VOID(hard_state_put, wal_put_hard_state(shard->wal, shard->id, hard));
+}
+
+static void append_entry(struct shard *shard, struct entry *entry)
+{
+    if (entry->kind == ENTRY_MEMBERS)
+        DURABLE_STEP_VOID(members_put, wal_append(shard->wal, shard->id, entry));
+    else
+        wal_append(shard->wal, shard->id, entry);
+}
+
 static void store_ready(struct shard *shard, const struct raft_ready *ready)
 {
     if (ready->hard_state_changed)
-        wal_put_hard_state(
-            shard->wal, shard->id,
-            (struct wal_hard_state){.term = ready->hard.term, .vote = ready->hard.vote});
+        put_hard_state(shard, ready);
     if (ready->log_was_reset)
         reset_log(shard);
     for (uint64_t index = ready->store_first; index <= ready->store_last; index++)
-        wal_append(shard->wal, shard->id, entry_log_at(&shard->log, index));
+        append_entry(shard, entry_log_at(&shard->log, index));
     if (ready->must_store)
         remember_pending(shard, ready->store_last, ready->mark);
 }
@@ -134,7 +148,7 @@ static void promise_stored(struct shard *shard, uint64_t boot_us)
         if (pending->batch > promised)
             break;
         if (!pending->is_ours)
-            raft_stored(shard->raft, boot_us, &pending->mark);
+            DURABLE_STEP_VOID(stored_told, raft_stored(shard->raft, boot_us, &pending->mark));
         shard->promised_to++;
     }
 }
@@ -213,7 +227,8 @@ static void write_mark(struct shard *shard)
     if (flushed.applied_index <= shard->mark.index)
         return;
     shard->marking = (struct wal_position){flushed.applied_index, flushed.applied_term};
-    wal_put_mark(shard->wal, shard->id, shard->marking, flushed.members);
+    DURABLE_STEP_VOID(mark_put,
+                      wal_put_mark(shard->wal, shard->id, shard->marking, flushed.members));
     shard->mark_batch = wal_collecting(shard->wal);
     shard->mark_state = SHARD_MARK_WRITTEN;
 }
@@ -246,8 +261,8 @@ static uint64_t compact_through(const struct shard *shard)
 
 static void write_base(struct shard *shard)
 {
-    take_mark(shard);
-    wal_put_base(shard->wal, shard->id, shard->mark);
+    DURABLE_STEP_VOID(mark_counted, take_mark(shard));
+    DURABLE_STEP_VOID(base_put, wal_put_base(shard->wal, shard->id, shard->mark));
     shard->mark_batch = wal_collecting(shard->wal);
     shard->mark_state = SHARD_MARK_BASED;
 }
@@ -276,7 +291,7 @@ static void step_mark(struct shard *shard)
         write_base(shard);
         break;
     case SHARD_MARK_BASED:
-        compact(shard);
+        DURABLE_STEP_VOID(base_counted, compact(shard));
         break;
     }
 }

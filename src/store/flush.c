@@ -1,5 +1,6 @@
 /* Flushing: one synced batch that brings LevelDB from one applied index to the next (L2). */
 #include "base/mutants.h"
+#include "base/steps.h"
 #include "codec/rows.h"
 #include "store/store_state.h"
 
@@ -40,7 +41,8 @@ static void flush_run(struct job *job)
     add_edits(ops, batch, buf_bytes(&frozen->edits));
     add_rows(ops, batch, frozen->buffer->rows);
     meta_put(flush->kv, batch, &frozen->meta);
-    flush->err = store_err_of(ops->write(flush->kv, batch, &flush->error));
+    enum kv_err err = DURABLE_STEP(flush_written, ops->write(flush->kv, batch, &flush->error));
+    flush->err = store_err_of(err);
     ops->batch_free(batch);
 }
 
@@ -142,7 +144,7 @@ enum store_err store_flush_end(struct store *store, struct store_flush *flush)
         store_kill(store, flush->err, &flush->error);
         return flush->err;
     }
-    meta_copy(&store->flushed, &store->frozen.meta);
+    DURABLE_STEP_VOID(flush_counted, meta_copy(&store->flushed, &store->frozen.meta));
     store->failures = 0;
     drop_frozen(store);
     return STORE_OK;

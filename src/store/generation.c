@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/steps.h"
+
 #define PREFIX "gen-"
 
 enum { DIGITS = 8, NUMBER_MAX = 99999999 };
@@ -167,7 +169,8 @@ static enum store_err write_file(const struct generation_dir *dir, const char *f
 static enum store_err destroy(const struct generation_dir *dir, const char *name, struct buf *error)
 {
     struct buf path = path_of(dir, name);
-    enum kv_err err = dir->env->ops->destroy(dir->env, text_of(&path), error);
+    enum kv_err err =
+        DURABLE_STEP(generation_gone, dir->env->ops->destroy(dir->env, text_of(&path), error));
     buf_free(&path);
     switch (err) {
     case KV_OK:
@@ -194,11 +197,11 @@ enum store_err generation_begin_first(const struct generation_dir *dir,
     struct buf path = path_of(dir, name);
     enum store_err err = make_dir(dir, &own, error);
     if (err == STORE_OK)
-        err = write_file(dir, "CREATING", name, error);
+        err = DURABLE_STEP(generation_planned, write_file(dir, "CREATING", name, error));
     if (err == STORE_OK)
         err = destroy(dir, name, error);
     if (err == STORE_OK)
-        err = make_dir(dir, &path, error);
+        err = DURABLE_STEP(generation_made, make_dir(dir, &path, error));
     buf_free(&path);
     buf_free(&own);
     return err;
@@ -236,7 +239,7 @@ static enum store_err make_next(const struct generation_dir *dir, uint32_t last,
     struct buf path = path_of(dir, name);
     enum store_err err = destroy(dir, name, error);
     if (err == STORE_OK)
-        err = make_dir(dir, &path, error);
+        err = DURABLE_STEP(generation_made, make_dir(dir, &path, error));
     buf_free(&path);
     return err;
 }
@@ -264,9 +267,10 @@ enum store_err generation_begin_next(const struct generation_dir *dir, const cha
 enum store_err generation_unpublish(const struct generation_dir *dir, struct buf *error)
 {
     struct buf path = path_of(dir, "CURRENT");
-    enum disk_err err = dir->disk->ops->remove(dir->disk, text_of(&path));
+    enum disk_err err =
+        DURABLE_STEP(current_removed, dir->disk->ops->remove(dir->disk, text_of(&path)));
     if (err == DISK_OK || err == DISK_ABSENT)
-        err = dir->disk->ops->sync_dir(dir->disk, dir->path);
+        err = DURABLE_STEP(current_gone, dir->disk->ops->sync_dir(dir->disk, dir->path));
     enum store_err result =
         err == DISK_OK ? STORE_OK : disk_failed(err, &path, "removing the file", error);
     buf_free(&path);
@@ -284,9 +288,10 @@ enum store_err generation_publish(const struct generation_dir *dir, const char *
                                   struct buf *error)
 {
     /* First the generation's own directory entry: CURRENT must never name what a crash took. */
-    enum disk_err err = dir->disk->ops->sync_dir(dir->disk, dir->path);
+    enum disk_err err =
+        DURABLE_STEP(generation_named, dir->disk->ops->sync_dir(dir->disk, dir->path));
     if (err == DISK_OK)
-        return write_file(dir, "CURRENT", name, error);
+        return DURABLE_STEP(current_replaced, write_file(dir, "CURRENT", name, error));
     buf_printf(error, "%s: syncing the directory: %s", dir->path, disk_err_text(err));
     return err == DISK_FULL ? STORE_FULL : STORE_IO;
 }
@@ -298,7 +303,8 @@ void generation_remove_others(const struct generation_dir *dir, const char *name
     /* A process that was killed may have left a CURRENT that is not durable yet: were its
      * predecessor's generation removed first, a power cut could bring back the name of nothing. */
     if (list_generations(dir, &found, &ignored) == STORE_OK && found.size > GENERATION_NAME_SIZE &&
-        dir->disk->ops->sync_dir(dir->disk, dir->path) == DISK_OK) {
+        DURABLE_STEP(others_kept_apart, dir->disk->ops->sync_dir(dir->disk, dir->path)) ==
+            DISK_OK) {
         for (size_t at = 0; at < found.size; at += GENERATION_NAME_SIZE) {
             const char *other = (const char *)found.data + at;
             if (strcmp(other, name) != 0)
@@ -307,8 +313,8 @@ void generation_remove_others(const struct generation_dir *dir, const char *name
     }
     struct buf path = path_of(dir, "CREATING");
     /* Synced: an old CREATING beside a lost CURRENT would pass the loss off as a fresh start. */
-    if (dir->disk->ops->remove(dir->disk, text_of(&path)) == DISK_OK)
-        (void)dir->disk->ops->sync_dir(dir->disk, dir->path);
+    if (DURABLE_STEP(plan_removed, dir->disk->ops->remove(dir->disk, text_of(&path))) == DISK_OK)
+        (void)DURABLE_STEP(plan_gone, dir->disk->ops->sync_dir(dir->disk, dir->path));
     buf_free(&path);
     buf_free(&ignored);
     buf_free(&found);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/mutants.h"
+#include "base/steps.h"
 #include "codec/rows.h"
 #include "store/store_state.h"
 
@@ -105,7 +106,9 @@ static void write_batch(struct store_import *import)
 {
     struct store_import_target *target = import->target;
     const struct kv_ops *ops = target->kv->ops;
-    import->err = store_err_of(ops->write(target->kv, target->batch, &import->error));
+    enum kv_err err =
+        DURABLE_STEP(install_written, ops->write(target->kv, target->batch, &import->error));
+    import->err = store_err_of(err);
     ops->batch_free(target->batch);
     target->batch = ops->batch_new(target->kv);
     target->batch_size = 0;
@@ -129,12 +132,13 @@ static void run_finish(struct store_import *import)
     meta_put_installed(target->kv, target->batch, target->meta.index);
     meta_put(target->kv, target->batch, &target->meta);
     if (!NODE_MUTANT(install_before_rows))
-        write_batch(import);
+        DURABLE_STEP_VOID(install_completed, write_batch(import));
     if (import->err != STORE_OK)
         return;
-    target->kv->ops->push_out(target->kv);
+    DURABLE_STEP_VOID(install_pushed_out, target->kv->ops->push_out(target->kv));
     target->may_be_current = true;
-    import->err = generation_publish(&target->dir, target->name, &import->error);
+    import->err = DURABLE_STEP(install_published,
+                               generation_publish(&target->dir, target->name, &import->error));
     if (import->err == STORE_OK && NODE_MUTANT(install_before_rows))
         write_batch(import);
 }
@@ -152,14 +156,20 @@ static void close_target(struct store_import_target *target)
     target->old_kv = NULL;
 }
 
+static enum store_err take_back(struct store_import *import)
+{
+    const struct store_import_target *target = import->target;
+    if (target->old_name[0] != 0)
+        return generation_publish(&target->dir, target->old_name, &import->error);
+    return generation_unpublish(&target->dir, &import->error);
+}
+
 /* CURRENT first: it must never name what is being deleted, or half of it might be opened. */
 static void run_abandon(struct store_import *import)
 {
     struct store_import_target *target = import->target;
-    if (target->may_be_current && target->old_name[0] != 0)
-        import->err = generation_publish(&target->dir, target->old_name, &import->error);
-    else if (target->may_be_current)
-        import->err = generation_unpublish(&target->dir, &import->error);
+    if (target->may_be_current)
+        import->err = DURABLE_STEP(install_taken_back, take_back(import));
     if (import->err != STORE_OK)
         return;
     target->may_be_current = false;
@@ -172,7 +182,7 @@ static void run_settle(struct store_import *import)
 {
     struct store_import_target *target = import->target;
     close_target(target);
-    generation_remove_others(&target->dir, target->name);
+    DURABLE_STEP_VOID(install_settled, generation_remove_others(&target->dir, target->name));
 }
 
 static void import_run(struct job *job)
@@ -352,7 +362,7 @@ bool store_import_adopt(struct store *store, struct store_import *import)
     ASSERT(is_needed(store, target->meta.index));
     store_break_exports(store, STORE_IO, BYTES_LITERAL("an install replaced the rows"));
     ASSERT(list_is_empty(&store->exports));
-    switch_generation(store, target);
+    DURABLE_STEP_VOID(install_adopted, switch_generation(store, target));
     store_reset_to(store, &target->meta);
     store->hold = STORE_HOLD_NONE;
     store->counters.imports++;

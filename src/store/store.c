@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "base/mem.h"
+#include "base/steps.h"
 #include "store/store_state.h"
 
 enum {
@@ -70,7 +71,7 @@ static enum store_err fill_first(const struct store *store, struct bytes members
     struct kv_batch *batch = kv->ops->batch_new(kv);
     meta_put_identity(kv, batch, &store->identity);
     meta_put(kv, batch, &first);
-    err = kv->ops->write(kv, batch, error);
+    err = DURABLE_STEP(generation_filled, kv->ops->write(kv, batch, error));
     kv->ops->batch_free(batch);
     kv->ops->close(kv);
     meta_free(&first);

@@ -2,6 +2,7 @@
  * out, reading slices of garbage. */
 #include <inttypes.h>
 
+#include "base/steps.h"
 #include "store/store_state.h"
 
 enum {
@@ -63,13 +64,14 @@ static void open_run(struct job *job)
     if (work->kv != NULL)
         work->kv->ops->close(work->kv);
     work->kv = NULL;
-    work->err = store_open_generation(work->store, &work->kv, &work->found, &work->error);
+    work->err = DURABLE_STEP(
+        store_reopened, store_open_generation(work->store, &work->kv, &work->found, &work->error));
 }
 
 static void push_out_run(struct job *job)
 {
     struct work *work = CONTAINER_OF(job, struct work, job);
-    work->kv->ops->push_out(work->kv);
+    DURABLE_STEP_VOID(memory_pushed_out, work->kv->ops->push_out(work->kv));
 }
 
 static void sweep_job_run(struct job *job)

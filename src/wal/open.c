@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/steps.h"
 #include "wal/log.h"
 #include "wal/scan.h"
 
@@ -51,7 +52,7 @@ static const char *segment_path(struct found *found, uint64_t number)
 
 static enum wal_err make_dir(struct found *found)
 {
-    if (disk_make_dir(found->disk, found->dir) != DISK_OK)
+    if (DURABLE_STEP(wal_dir_made, disk_make_dir(found->disk, found->dir)) != DISK_OK)
         return refuse_disk(found, found->dir, "mkdir");
     return WAL_OK;
 }
@@ -120,7 +121,7 @@ static enum wal_err read_segment(struct found *found, struct wal_segment *segmen
             return refuse_disk(found, path, "open");
         if (i == 1)
             break;
-        enum disk_err err = file->ops->sync(file);
+        enum disk_err err = DURABLE_STEP(wal_found_synced, file->ops->sync(file));
         int reason = errno;
         file->ops->close(file);
         errno = reason;
@@ -166,14 +167,15 @@ static enum wal_err scan_all(struct found *found, struct wal_scan *scan)
 
 static enum wal_err sync_own_dir(struct found *found)
 {
-    if (found->disk->ops->sync_dir(found->disk, found->dir) != DISK_OK)
+    if (DURABLE_STEP(wal_dir_synced, found->disk->ops->sync_dir(found->disk, found->dir)) !=
+        DISK_OK)
         return refuse_disk(found, found->dir, "fsync");
     return WAL_OK;
 }
 
 static enum wal_err remove_file(struct found *found, const char *path)
 {
-    if (found->disk->ops->remove(found->disk, path) != DISK_OK)
+    if (DURABLE_STEP(wal_file_removed, found->disk->ops->remove(found->disk, path)) != DISK_OK)
         return refuse_disk(found, path, "remove");
     return sync_own_dir(found);
 }
@@ -205,9 +207,9 @@ static enum wal_err cut(struct found *found, uint64_t end)
     struct disk_file *file = NULL;
     if (found->disk->ops->open(found->disk, path, false, &file) != DISK_OK)
         return refuse_disk(found, path, "open");
-    enum disk_err err = file->ops->allocate(file, end);
+    enum disk_err err = DURABLE_STEP(wal_tail_cut, file->ops->allocate(file, end));
     if (err == DISK_OK)
-        err = file->ops->sync(file);
+        err = DURABLE_STEP(wal_tail_synced, file->ops->sync(file));
     int reason = errno;
     file->ops->close(file);
     errno = reason;
@@ -348,7 +350,7 @@ static enum wal_err start(struct wal *wal, struct found *found)
     enum wal_err err = take_spares(found, &wal->writer);
     if (err != WAL_OK)
         return err;
-    enum wal_result result = start_segment(wal);
+    enum wal_result result = DURABLE_STEP(wal_started, start_segment(wal));
     if (result == WAL_RESULT_OK)
         result = retire_dead(wal);
     switch (result) {

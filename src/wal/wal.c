@@ -6,6 +6,7 @@
 enum {
     SYNC_EVERY_US = 1000 * 1000,
     CHORE_PUT_OFF_MAX = 32, /* batches that may go first while a chore is due */
+    CHORE_DEAD_MAX = 6,     /* dead segments from which on one goes for each batch */
 };
 
 const char *wal_err_text(enum wal_err err)
@@ -322,6 +323,17 @@ static bool submit_chore(struct wal *wal, struct worker *worker)
     return hand_over(wal, worker);
 }
 
+/* A batch makes at most one segment, so the log does not grow when one goes for each: the more wait
+ * to go, the fewer batches are let by. At a fixed rate batches of half a segment would outrun it.
+ */
+static uint32_t put_off_max(const struct wal *wal)
+{
+    size_t dead = wal_dead_segments(wal);
+    if (dead >= CHORE_DEAD_MAX)
+        return 1;
+    return dead <= 1 ? CHORE_PUT_OFF_MAX : (uint32_t)CHORE_PUT_OFF_MAX >> (dead - 1);
+}
+
 /* Chores wait for a turn without a batch, but not for ever: then they go first. */
 bool wal_submit(struct wal *wal, struct worker *worker)
 {
@@ -334,7 +346,7 @@ bool wal_submit(struct wal *wal, struct worker *worker)
         wal->sync_wanted = false;
     bool chore = wal_dead_segments(wal) > 0 || wants_next_segment(wal);
     bool write = wal->under_way != NULL || wal->sync_wanted || !wal_batch_is_empty(wal->collecting);
-    if (chore && (!write || wal->chores_put_off >= CHORE_PUT_OFF_MAX)) {
+    if (chore && (!write || wal->chores_put_off >= put_off_max(wal))) {
         wal->chores_put_off = 0;
         return submit_chore(wal, worker);
     }

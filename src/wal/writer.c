@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/steps.h"
 #include "os/clock.h"
 
 void wal_writer_init(struct wal_writer *writer, struct disk *disk, const char *dir,
@@ -84,7 +85,8 @@ enum wal_result wal_writer_sync(struct wal_writer *writer)
 {
     if (wal_writer_is_synced(writer))
         return WAL_RESULT_OK;
-    enum wal_result result = sync_file(writer, writer->file, writer->segment, writer->offset);
+    enum wal_result result = DURABLE_STEP(
+        wal_batch_synced, sync_file(writer, writer->file, writer->segment, writer->offset));
     if (result == WAL_RESULT_OK)
         writer->synced = writer->number;
     return result;
@@ -155,8 +157,9 @@ enum wal_result wal_writer_append(struct wal_writer *writer, struct wal_batch *b
     lay_out(writer, batch);
     seal(writer, batch);
     add_page_rest(writer, writer->offset + size);
-    enum disk_err err = writer->file->ops->write(writer->file, writer->offset, iovec_at(writer, 0),
-                                                 (int)iovec_count(writer));
+    enum disk_err err = DURABLE_STEP(
+        wal_batch_written, writer->file->ops->write(writer->file, writer->offset,
+                                                    iovec_at(writer, 0), (int)iovec_count(writer)));
     if (err != DISK_OK)
         return result_of(writer, err, "write", writer->segment, writer->offset);
     writer->offset += size;
@@ -186,9 +189,10 @@ static enum wal_result reuse_spare(struct wal_writer *writer, uint64_t number)
     struct buf to = {0};
     wal_spare_name(spare, writer->spares[writer->spare_count - 1]);
     wal_segment_name(name, number);
-    enum disk_err err =
-        writer->disk->ops->rename(writer->disk, wal_path(&writer->path, writer->dir, spare),
-                                  wal_path(&to, writer->dir, name));
+    const char *from = wal_path(&writer->path, writer->dir, spare);
+    enum disk_err err = DURABLE_STEP(
+        wal_spare_renamed,
+        writer->disk->ops->rename(writer->disk, from, wal_path(&to, writer->dir, name)));
     buf_free(&to);
     if (err == DISK_OK) {
         writer->spare_count--;
@@ -202,7 +206,8 @@ static void remove_segment_quietly(struct wal_writer *writer, uint64_t number)
 {
     char name[WAL_NAME_SIZE];
     wal_segment_name(name, number);
-    (void)writer->disk->ops->remove(writer->disk, wal_path(&writer->path, writer->dir, name));
+    const char *path = wal_path(&writer->path, writer->dir, name);
+    (void)DURABLE_STEP(wal_segment_given_up, writer->disk->ops->remove(writer->disk, path));
 }
 
 /* Gives *size, the file's size, at least as asked. */
@@ -217,7 +222,7 @@ static enum wal_result make_segment(struct wal_writer *writer, uint64_t number, 
     if (err != DISK_OK)
         return result_of(writer, err, "open", number, 0);
     if (fresh || *size > writer->segment_size)
-        err = (*out)->ops->allocate(*out, *size);
+        err = DURABLE_STEP(wal_segment_sized, (*out)->ops->allocate(*out, *size));
     else
         *size = writer->segment_size;
     if (err != DISK_OK) {
@@ -230,6 +235,13 @@ static enum wal_result make_segment(struct wal_writer *writer, uint64_t number, 
     return WAL_RESULT_OK;
 }
 
+static enum wal_result grow_next(struct wal_writer *writer, uint64_t size)
+{
+    enum disk_err err =
+        DURABLE_STEP(wal_segment_grown, writer->next->ops->allocate(writer->next, size));
+    return result_of(writer, err, "allocate", writer->segment + 1, 0);
+}
+
 enum wal_result wal_writer_prepare(struct wal_writer *writer, uint64_t size)
 {
     if (writer->next != NULL && writer->next_size >= size)
@@ -239,15 +251,16 @@ enum wal_result wal_writer_prepare(struct wal_writer *writer, uint64_t size)
         wal_round_up(size < writer->segment_size ? writer->segment_size : size, WAL_PAGE);
     enum wal_result result;
     if (writer->next != NULL)
-        result = result_of(writer, writer->next->ops->allocate(writer->next, next_size), "allocate",
-                           number, 0);
+        result = grow_next(writer, next_size);
     else
         result = make_segment(writer, number, &next_size, &writer->next);
     if (result != WAL_RESULT_OK)
         return result;
     writer->next_size = next_size;
-    result = sync_file(writer, writer->next, number, 0);
-    return result == WAL_RESULT_OK ? sync_dir(writer, number) : result;
+    result = DURABLE_STEP(wal_segment_synced, sync_file(writer, writer->next, number, 0));
+    if (result != WAL_RESULT_OK)
+        return result;
+    return DURABLE_STEP(wal_segment_named, sync_dir(writer, number));
 }
 
 /* Until the opening is synced nothing of the old segment is given up, so a full disk can be
@@ -265,7 +278,7 @@ enum wal_result wal_writer_switch(struct wal_writer *writer, struct wal_batch *o
     writer->segment++;
     writer->size = writer->next_size;
     writer->offset = 0;
-    result = wal_writer_append(writer, opening);
+    result = DURABLE_STEP(wal_opening_written, wal_writer_append(writer, opening));
     if (result == WAL_RESULT_FULL) {
         writer->file = old.file;
         writer->segment = old.segment;
@@ -276,7 +289,9 @@ enum wal_result wal_writer_switch(struct wal_writer *writer, struct wal_batch *o
     writer->next = NULL;
     writer->next_size = 0;
     close_file(&old.file);
-    return result == WAL_RESULT_OK ? wal_writer_sync(writer) : result;
+    if (result != WAL_RESULT_OK)
+        return result;
+    return DURABLE_STEP(wal_opening_synced, wal_writer_sync(writer));
 }
 
 enum wal_result wal_writer_retire(struct wal_writer *writer, uint64_t number, uint64_t size)
@@ -292,13 +307,14 @@ enum wal_result wal_writer_retire(struct wal_writer *writer, uint64_t number, ui
     wal_spare_name(spare, number);
     const char *path = wal_path(&writer->path, writer->dir, name);
     bool keep = size == writer->segment_size && writer->spare_count < WAL_SPARES_MAX;
-    enum disk_err err =
+    enum disk_err err = DURABLE_STEP(
+        wal_segment_put_by,
         keep ? writer->disk->ops->rename(writer->disk, path, wal_path(&to, writer->dir, spare))
-             : writer->disk->ops->remove(writer->disk, path);
+             : writer->disk->ops->remove(writer->disk, path));
     buf_free(&to);
     if (err != DISK_OK)
         return fail(writer, keep ? "rename to a spare file" : "remove", number, 0);
-    result = sync_dir(writer, number);
+    result = DURABLE_STEP(wal_segment_gone, sync_dir(writer, number));
     if (result != WAL_RESULT_OK)
         return result;
     if (keep)

@@ -272,11 +272,28 @@ static void make_durable(struct memory_kv *self, const struct kv_batch *batch)
     self->env->counts.writes++;
 }
 
+static bool power_is_off(const struct memory_env *env)
+{
+    return env->fault == KV_MEMORY_FAULT_POWER || env->fault == KV_MEMORY_FAULT_POWER_KEPT;
+}
+
+static enum kv_err write_without_power(struct memory_kv *self, const struct kv_batch *batch,
+                                       struct buf *error)
+{
+    if (self->env->fault == KV_MEMORY_FAULT_POWER_KEPT)
+        make_durable(self, batch);
+    self->env->fault = KV_MEMORY_FAULT_POWER;
+    self->database->is_lying = true;
+    return fail(error, KV_IO, "the power is off");
+}
+
 static enum kv_err op_write(struct kv *kv, const struct kv_batch *batch, struct buf *error)
 {
     struct memory_kv *self = kv_of(kv);
     if (self->database == NULL)
         return fail(error, KV_IO, "the process is dead");
+    if (power_is_off(self->env))
+        return write_without_power(self, batch, error);
     if (strikes(self->env, KV_MEMORY_FAULT_WRITE_IO_KEPT)) {
         make_durable(self, batch);
         self->database->is_lying = true;
@@ -432,6 +449,8 @@ static enum kv_err env_open(struct kv_env *base, const char *path, const struct 
                             struct kv **out, struct buf *error)
 {
     struct memory_env *env = env_of(base);
+    if (power_is_off(env))
+        return fail(error, KV_IO, "the power is off");
     bool full = strikes(env, KV_MEMORY_FAULT_OPEN_FULL);
     if (full || strikes(env, KV_MEMORY_FAULT_OPEN_IO))
         return fail(error, full ? KV_FULL : KV_IO, "opening failed");
@@ -456,6 +475,8 @@ static enum kv_err env_open(struct kv_env *base, const char *path, const struct 
 static enum kv_err env_destroy(struct kv_env *base, const char *path, struct buf *error)
 {
     struct database *database = database_find(env_of(base), path);
+    if (power_is_off(env_of(base)))
+        return fail(error, KV_IO, "the power is off");
     if (database == NULL)
         return KV_OK;
     if (database->handle != NULL)

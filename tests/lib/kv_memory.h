@@ -25,6 +25,8 @@ enum kv_memory_fault {
     KV_MEMORY_FAULT_READ_DAMAGED,
     KV_MEMORY_FAULT_OPEN_IO,
     KV_MEMORY_FAULT_OPEN_FULL,
+    KV_MEMORY_FAULT_POWER,      /* every call that changes something or opens; nothing changes */
+    KV_MEMORY_FAULT_POWER_KEPT, /* one more batch becomes durable, unheard; then as POWER */
 };
 
 /* The next matching call fails; with `always` each one until NONE is set. */

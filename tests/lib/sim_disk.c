@@ -310,12 +310,6 @@ static bool path_is_in(const char *path, const char *dir)
 
 /* ---- steps and faults ---- */
 
-/* Counts a step; false when the power is off. */
-static bool step(struct sim_disk *sim)
-{
-    return sim->steps++ < sim->step_limit;
-}
-
 static bool power_is_off(const struct sim_disk *sim)
 {
     return sim->steps > sim->step_limit;
@@ -328,6 +322,12 @@ static bool strikes(struct sim_disk *sim, enum sim_fault fault)
     if (!sim->fault_always)
         sim->fault = SIM_FAULT_NONE;
     return true;
+}
+
+/* Counts a step; false when the power is off, or it is to fail. */
+static bool step(struct sim_disk *sim)
+{
+    return sim->steps++ < sim->step_limit && !strikes(sim, SIM_FAULT_STEP_IO);
 }
 
 static bool is_dead(const struct sim_file *file)

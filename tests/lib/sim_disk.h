@@ -48,6 +48,7 @@ enum sim_fault {
     SIM_FAULT_SYNC_IO,    /* nothing becomes durable */
     SIM_FAULT_READ_IO,
     SIM_FAULT_ALLOCATE_FULL,
+    SIM_FAULT_STEP_IO, /* whatever counts as a step: DISK_IO, a write leaves half of its bytes */
 };
 
 /* The next matching call fails; with `always` each one until SIM_FAULT_NONE is set. */

@@ -230,6 +230,55 @@ def nothing_mutable_is_global(tree):
             for line, text in tree.source(path).variables()]
 
 
+# What makes something durable. Files are replaced and directories made by os/disk.c, in steps of
+# its own; what a name here stands for inside its own file is a call on behalf of its callers.
+DURABLE_CALL = re.compile(
+    r"\bops->(?:sync|sync_dir|rename|remove|allocate|write|make_dir|destroy|push_out)\s*\("
+    r"|\b(?:wal_put_(?:mark|base|reset|hard_state)|identity_write|lock_take)\s*\(")
+DURABLE_HELPERS = {"src/wal/writer.c": ["sync_file", "sync_dir"]}
+
+
+def closing(code, opened):
+    depth = 0
+    for at in range(opened, len(code)):
+        depth += {"(": 1, ")": -1}.get(code[at], 0)
+        if depth == 0:
+            return at
+    return len(code)
+
+
+def durable_calls_are_steps(tree):
+    """Each stands in a DURABLE_STEP: so the crash matrix knows of it (src/base/steps.h)."""
+    complaints = []
+    for path in tree.c_paths("src/"):
+        helpers = DURABLE_HELPERS.get(path, [])
+        for function in tree.source(path).functions():
+            if function.name in helpers:
+                continue
+            steps = [(match.start(), closing(function.body, match.end() - 1))
+                     for match in re.finditer(r"\bDURABLE_STEP(?:_VOID)?\(", function.body)]
+            calls = list(DURABLE_CALL.finditer(function.body))
+            for name in helpers:
+                calls += re.finditer(rf"\b{name}\s*\(", function.body)
+            complaints += [(path, function.line,
+                            f"{function.name} calls {call.group(0)}) outside of a durable step")
+                           for call in calls
+                           if not any(begin < call.start() < end for begin, end in steps)]
+    return complaints
+
+
+def durable_steps_are_taken(tree):
+    path = "src/base/steps.h"
+    if path not in tree.paths:
+        return []
+    text = " ".join(tree.source(other).code for other in tree.c_paths("src/") if other != path)
+    taken = set(re.findall(r"\bDURABLE_STEP(?:_VOID)?\(\s*(\w+)", text))
+    listed = {match.group(1): tree.source(path).line_at(match.start())
+              for match in re.finditer(r"\bX\((\w+)\) ", tree.source(path).code)}
+    return [(path, line, f"no code takes the step {name}")
+            for name, line in listed.items() if name not in taken]
+
+
 def structs_have_no_typedef(tree):
     pattern = re.compile(r"\btypedef\s+(?:const\s+)?(struct|union|enum)\b")
     return [(path, tree.source(path).line_at(match.start()), f"typedef of a {match.group(1)}")
@@ -311,6 +360,8 @@ CHECKS = [
     no_tabs,
     no_trailing_blanks,
     nothing_mutable_is_global,
+    durable_calls_are_steps,
+    durable_steps_are_taken,
     structs_have_no_typedef,
     headers_have_a_guard,
     headers_compile_alone,

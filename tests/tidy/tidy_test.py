@@ -109,6 +109,23 @@ SAMPLES = [
      [("src/base/a.c", 1), ("src/base/b.c", 3), ("src/base/c.c", 2), ("src/base/d.c", 1),
       ("src/base/e.c", 1), ("src/base/f.c", 1), ("src/base/g.c", 1), ("src/base/h.c", 1),
       ("src/base/i.c", 1)]),
+    (checks.durable_calls_are_steps,
+     {"src/store/a.c": "void a(struct f *f)\n{\n"
+                       "    int e = DURABLE_STEP(x, f->ops->sync(f));\n"
+                       "    DURABLE_STEP_VOID(y, wal_put_mark(f, (e)));\n"
+                       "    f->ops->read(f); /* ops->sync(f) */\n}\n",
+      "src/wal/writer.c": "static int sync_file(struct f *f)\n{\n    return f->ops->sync(f);\n}\n"},
+     {"src/store/b.c": "int b;\nvoid c(struct f *f)\n{\n    DURABLE_STEP(x, g(f));\n"
+                       "    f->ops->rename(f);\n    wal_put_base(f);\n}\n",
+      "src/wal/writer.c": "void d(struct f *f)\n{\n    sync_file(f);\n}\n"},
+     [("src/store/b.c", 2), ("src/store/b.c", 2), ("src/wal/writer.c", 1)]),
+    (checks.durable_steps_are_taken,
+     {"src/base/steps.h": "#define L(X) \\\n    X(one) \\\n    X(two) \n",
+      "src/store/a.c": "void a(void)\n{\n    DURABLE_STEP(one, f());\n"
+                       "    DURABLE_STEP_VOID(\n        two, f());\n}\n"},
+     {"src/base/steps.h": "#define L(X) \\\n    X(one) \\\n    X(two) \n",
+      "src/store/a.c": "void a(void)\n{\n    DURABLE_STEP(one, f());\n}\n"},
+     [("src/base/steps.h", 3)]),
     (checks.structs_have_no_typedef,
      {"src/base/a.h": "typedef uint64_t raft_index;\ntypedef void x_fn(struct x *x);\n"},
      {"src/base/a.h": "\ntypedef struct x x;\n", "src/base/b.h": "typedef enum { A } b;\n"},

@@ -180,7 +180,7 @@ Learn ==
     /\ UNCHANGED <<cluster, mode, disk, app, appt, buf, frz, dead, job, inst, prom, budget>>
 
 \* A lone voter's new term begins with a no-op, which commits what came before.
-HasOwnEntry == \E i \in 1..Len(Now.ents) : Now.ents[i].t = term
+HasOwnEntry == (Now.bt = term) \/ (\E i \in 1..Len(Now.ents) : Now.ents[i].t = term)
 ProposeAlone(k) ==
     /\ Alone
     /\ mode = "run"
@@ -372,7 +372,8 @@ SegmentsGo ==
 
 \* ---------------------------------------------------------------- installs
 \* Rows as of a mark fill the other generation, the final batch brings the
-\* applied index; rename CURRENT, sync its directory, reset the log, synced;
+\* applied index (a snapshot mark that is under way goes on meanwhile, and the
+\* reset ends it); rename CURRENT, sync its directory, reset the log, synced;
 \* only then acknowledge and delete the old generation.
 Other == 3 - G
 
@@ -391,7 +392,6 @@ InstallBegin(x) ==
     /\ ~Alone
     /\ Member
     /\ inst.pc = "none"
-    /\ job.pc = "none"
     /\ frz = <<>>
     /\ ~dead
     /\ Len(wal) = 1
@@ -443,8 +443,9 @@ InstallReset ==
     /\ Room
     /\ Write1(Reset(Now))
     /\ inst' = [inst EXCEPT !.pc = IF Gap = "install_resets_log_first" THEN "fill" ELSE "done"]
-    /\ UNCHANGED <<cluster, mode, gone, fresh, cur, dbs, app, appt, com, buf, frz, dead, job,
-                   prom, budget>>
+    /\ job' = NoJob
+    /\ UNCHANGED <<cluster, mode, gone, fresh, cur, dbs, app, appt, com, buf, frz, dead, prom,
+                   budget>>
 
 InstallDone ==
     /\ Member
