@@ -1,6 +1,7 @@
 /* This node among others: its links, what they bring to the shards, and who leads what. */
 #include <stdio.h>
 
+#include "base/mutants.h"
 #include "node/formation.h"
 
 enum {
@@ -427,6 +428,8 @@ bool node_agree_on_time(struct node *node)
     uint64_t median;
     uint64_t skew = (uint64_t)node->config->clock_skew_max_ms * 1000;
     uint64_t wall = node->now.wall_us;
+    if (NODE_MUTANT(clocks_are_not_compared))
+        return true;
     if (!median_clock(node, &median))
         return false;
     if (wall > median + skew)

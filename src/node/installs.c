@@ -20,6 +20,7 @@
  * does not arrive either, or when links break, the giver gives up, which costs nothing but another
  * attempt: an acknowledgement that comes all the same is good. */
 #include "base/mem.h"
+#include "base/mutants.h"
 #include "codec/fields.h"
 #include "codec/rows.h"
 #include "node/internal.h"
@@ -144,7 +145,8 @@ static void give_up(struct node *node, struct giving *giving, const char *why)
     node->installs->given_up++;
     if (giving->is_begun)
         peers_stream_stop(node->peers, giving->peer, giving->stream, true);
-    if (giving->is_begun && shard_lead_term(shard) == giving->term)
+    if (giving->is_begun && shard_lead_term(shard) == giving->term &&
+        !NODE_MUTANT(stopped_installs_run))
         raft_install_abandoned(shard_raft(shard), node->now.boot_us, giving->peer);
     end_giving(node, giving);
 }
@@ -235,7 +237,8 @@ static bool is_acknowledged(struct node *node, const struct giving *giving)
     size_t count = raft_peers(shard_raft(node->shards[giving->shard]), peers);
     for (size_t i = 0; i < count; i++) {
         if (peers[i].id == giving->peer)
-            return !peers[i].is_being_installed;
+            return NODE_MUTANT(lost_rows_are_acknowledged) ? peers[i].state != RAFT_SNAPSHOT
+                                                           : !peers[i].is_being_installed;
     }
     return true; /* taken out meanwhile */
 }

@@ -63,7 +63,8 @@ static void reset_log(struct shard *shard)
     shard->mark_state = SHARD_MARK_NONE;
     shard->tail_bytes = 0;
     shard_forget_stored(shard, 0);
-    wal_put_reset(shard->wal, shard->id, shard->mark, applied.members);
+    if (!NODE_MUTANT(install_keeps_log))
+        wal_put_reset(shard->wal, shard->id, shard->mark, applied.members);
     shard->reset_batch = wal_collecting(shard->wal);
     remember_pending(shard, applied.applied_index, (struct raft_mark){0});
     shard->pending[(shard->pending_to - 1) & shard->pending_mask].is_ours = true;
@@ -119,7 +120,7 @@ void shard_forget_stored(struct shard *shard, uint64_t first)
         if (pending->index > last)
             pending->index = last;
     }
-    if (shard->synced_index > last)
+    if (shard->synced_index > last && !NODE_MUTANT(truncation_keeps_synced))
         shard->synced_index = last;
 }
 
@@ -140,14 +141,15 @@ static void promise_stored(struct shard *shard, uint64_t boot_us)
 
 void shard_freeze(struct shard *shard, bool is_frozen)
 {
-    shard->is_frozen = is_frozen;
+    shard->is_frozen = is_frozen && !NODE_MUTANT(frozen_shards_apply);
 }
 
 bool shard_installed(struct shard *shard, const struct store_meta *meta)
 {
     struct members members;
     bool is_good = members_decode(meta->members, &members);
-    ASSERT(is_good && shard->is_frozen); /* checked before it was published */
+    ASSERT(is_good && (shard->is_frozen ||
+                       NODE_MUTANT(frozen_shards_apply))); /* checked before it was published */
     struct raft_membership membership = shard_membership_of(&members, meta->applied_index);
     if (!raft_installed(shard->raft, meta->applied_index, meta->applied_term, &membership))
         return false;

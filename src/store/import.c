@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
+#include "base/mutants.h"
 #include "codec/rows.h"
 #include "store/store_state.h"
 
@@ -127,12 +128,15 @@ static void run_finish(struct store_import *import)
     target->meta.installed = target->meta.index;
     meta_put_installed(target->kv, target->batch, target->meta.index);
     meta_put(target->kv, target->batch, &target->meta);
-    write_batch(import);
+    if (!NODE_MUTANT(install_before_rows))
+        write_batch(import);
     if (import->err != STORE_OK)
         return;
     target->kv->ops->push_out(target->kv);
     target->may_be_current = true;
     import->err = generation_publish(&target->dir, target->name, &import->error);
+    if (import->err == STORE_OK && NODE_MUTANT(install_before_rows))
+        write_batch(import);
 }
 
 static void close_target(struct store_import_target *target)
