@@ -116,8 +116,12 @@ void raft_set_role(struct raft *raft, enum raft_role role)
     raft->is_dirty = true;
 }
 
+/* A no-op that no ready has told is an entry that nobody else has, the caller included: elected and
+ * deposed by messages of one turn, a leader leaves no trace. */
 static void stop_leading(struct raft *raft)
 {
+    if (raft->noop_due)
+        raft_log_cut(&raft->log, raft->noop);
     raft->noop = 0;
     raft->noop_due = false;
     raft->transfer_to = 0;

@@ -343,6 +343,29 @@ static void raft_node_without_rows_votes_and_stores_and_is_reinstalled(void **st
     assert_int_equal(raft_last_index(raft), last(net, 0));
 }
 
+/* A turn hands over all that came in before it asks what there is to do: a frozen node gets the
+ * vote that elects it and the next leader's first word at once. */
+static void raft_leader_deposed_before_its_first_ready_leaves_no_entry(void **state)
+{
+    struct raft_net *net = form(state, 3, 3);
+    wait_out_promises(net);
+    raft_net_tick(net, 0);
+    raft_net_collect(net, 0);
+    deliver_one(net, RAFT_PRE_VOTE, 1, 2);
+    deliver_one(net, RAFT_PRE_VOTE_ANSWER, 2, 1);
+    deliver_one(net, RAFT_VOTE, 1, 2);
+    int32_t at = raft_net_find(net, RAFT_VOTE_ANSWER, 2, 1);
+    assert_true(at >= 0);
+    (void)give(net, 0, net->messages[at].message);
+    assert_true(leads(net, 0));
+    struct raft_message heartbeat = {.kind = RAFT_HEARTBEAT, .from = 3, .term = term(net, 0) + 1};
+    (void)give(net, 0, heartbeat);
+    assert_int_equal(raft_role(raft_net_raft(net, 0)), RAFT_FOLLOWER);
+    assert_int_equal(last(net, 0), 0);
+    raft_net_collect(net, 0);
+    raft_check(raft_net_raft(net, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +390,7 @@ int main(void)
         TEST(raft_unelectable_follower_votes_but_does_not_stand),
         TEST(raft_node_without_promises_neither_votes_nor_acknowledges),
         TEST(raft_node_without_rows_votes_and_stores_and_is_reinstalled),
+        TEST(raft_leader_deposed_before_its_first_ready_leaves_no_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
