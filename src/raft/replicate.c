@@ -385,10 +385,13 @@ void raft_on_heartbeat(struct raft *raft, const struct raft_message *message)
 
 /* Messages get lost without notice. Entries that do not arrive over several rounds are sent again;
  * entries that arrived but are not acknowledged are asked for: their fsync may be slow, or the
- * acknowledgement is what was lost. */
+ * acknowledgement is what was lost. And a peer that was restarted does not know any more that what
+ * it acknowledged equals our log, so it cannot follow the commit index: it is told again, though
+ * nothing is new. */
 static void watch_progress(struct raft_peer *peer, raft_index received)
 {
-    bool moves = received > peer->received || peer->match + 1 == peer->next;
+    bool is_done = peer->match + 1 == peer->next && received >= peer->match;
+    bool moves = received > peer->received || is_done;
     peer->received = received;
     peer->stalls = moves ? 0 : peer->stalls + 1;
     if (peer->stalls < RAFT_STALLS_MAX)

@@ -642,6 +642,22 @@ static void raft_leader_refuses_answers_beyond_its_own_log_and_rounds(void **sta
     assert_int_equal(commit(net, 0), beyond - 1);
 }
 
+/* Nothing is new and its link did not break, but it does not know any more that its log equals the
+ * leader's: without being told it would not apply what it has until the next entry. */
+static void raft_restarted_follower_of_a_quiet_leader_learns_the_commit_index(void **state)
+{
+    struct raft_net *net = form_led(state, 3, 3);
+    raft_net_propose(net, 0);
+    raft_net_run(net, net->options.config.heartbeat_us * 3, 0);
+    raft_index committed = commit(net, 2);
+    assert_int_equal(committed, commit(net, 0));
+    restart(net, 2);
+    assert_true(commit(net, 2) < committed);
+    raft_net_run(net, net->options.config.heartbeat_us * 20, 0);
+    assert_true(leads(net, 0));
+    assert_int_equal(commit(net, 2), committed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -669,6 +685,7 @@ int main(void)
         TEST(raft_appends_are_cut_where_the_term_table_is_full),
         TEST(raft_refuses_and_counts_messages_that_make_no_sense),
         TEST(raft_leader_refuses_answers_beyond_its_own_log_and_rounds),
+        TEST(raft_restarted_follower_of_a_quiet_leader_learns_the_commit_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
