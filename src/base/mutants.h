@@ -29,6 +29,7 @@
     X(truncation_keeps_synced)         /* L2: what was replaced counts as stored here */           \
     X(install_before_rows)             /* L5: CURRENT names a generation that is not whole */      \
     X(install_keeps_log)               /* L4: the log is not reset behind an install */            \
+    X(installs_below_the_mark)         /* L3: who lost rows takes older ones than it had */        \
     X(frozen_shards_apply)             /* L3: what an install was asked about changes meanwhile */ \
     X(stopped_installs_run)            /* the core is not told that an install was given up */     \
     X(lost_rows_are_acknowledged)      /* a member without rows counts as served */                \

@@ -15,8 +15,9 @@
  *   stream opens with  version:u8=1 index:le64 term:le64 stamp_us:le64 members
  *   not installed     stream:le64
  *
- * A stream that has ended cannot be stopped any more: rows that are given up after that are told by
- * a request, or the giver would wait for their acknowledgement until its time is over. When that
+ * A stream that has ended cannot be stopped any more, and the taker does not know whether it has:
+ * rows that are given up are told by a request, too, or the giver would wait for their
+ * acknowledgement until its time is over. When that
  * does not arrive either, or when links break, the giver gives up, which costs nothing but another
  * attempt: an acknowledgement that comes all the same is good. */
 #include "base/mem.h"
@@ -308,8 +309,7 @@ static bool may_take(struct node *node, uint32_t shard, uint64_t from, uint64_t 
 {
     struct raft *raft = shard_raft(node->shards[shard]);
     return node->installs->taking[shard].state == TAKING_NONE && raft_role(raft) != RAFT_LEADER &&
-           raft_leader(raft) == from &&
-           (index > raft_commit_index(raft) || shard_has_lost_rows(node->shards[shard]));
+           raft_leader(raft) == from && shard_needs_install(node->shards[shard], index);
 }
 
 static void open_taking(struct node *node, const struct peers_input *input)
@@ -389,8 +389,7 @@ static void abandon(struct node *node, uint32_t shard, struct taking *taking, co
               (unsigned long long)taking->from, why);
     node->installs->given_up++;
     peers_stream_stop(node->peers, taking->from, taking->stream, false);
-    if (taking->is_ended)
-        tell_not_installed(node, shard, taking);
+    tell_not_installed(node, shard, taking); /* the end may be on its way */
     taking->state = TAKING_ABANDONING;
     taking->has_settled = false;
 }
@@ -399,8 +398,7 @@ static void abandon(struct node *node, uint32_t shard, struct taking *taking, co
 static void finish(struct node *node, uint32_t shard, struct taking *taking)
 {
     struct raft *raft = shard_raft(node->shards[shard]);
-    bool is_news = taking->meta.applied_index > raft_commit_index(raft) ||
-                   shard_has_lost_rows(node->shards[shard]);
+    bool is_news = shard_needs_install(node->shards[shard], taking->meta.applied_index);
     if (!is_news || raft_role(raft) == RAFT_LEADER ||
         !store_import_finish(shard_fsm(node->shards[shard])->store, &taking->import,
                              &taking->meta)) {

@@ -144,6 +144,12 @@ void shard_freeze(struct shard *shard, bool is_frozen)
     shard->is_frozen = is_frozen && !NODE_MUTANT(frozen_shards_apply);
 }
 
+bool shard_needs_install(const struct shard *shard, uint64_t index)
+{
+    bool is_at_mark = index >= shard->mark.index || NODE_MUTANT(installs_below_the_mark);
+    return index > raft_commit_index(shard->raft) || (shard_has_lost_rows(shard) && is_at_mark);
+}
+
 bool shard_installed(struct shard *shard, const struct store_meta *meta)
 {
     struct members members;

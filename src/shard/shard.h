@@ -145,6 +145,10 @@ void shard_pin(struct shard *shard, uint64_t index);
  * no message is taken, nothing is applied, so that what was asked about its index stays true. */
 void shard_freeze(struct shard *shard, bool is_frozen);
 
+/* Whether rows as of index are worth taking: ahead of what is committed here, or, when rows were
+ * lost, not behind the mark, which says what LevelDB holds and does not move backwards (L3). */
+bool shard_needs_install(const struct shard *shard, uint64_t index);
+
 /* The rows as of meta are published (L5). False: the core refuses them, nothing changed. True: the
  * caller adopts the rows at once and calls shard_adopted; the next ready may reset the log. */
 MUST_USE bool shard_installed(struct shard *shard, const struct store_meta *meta);
