@@ -312,6 +312,20 @@ static bool may_take(struct node *node, uint32_t shard, uint64_t from, uint64_t 
            raft_leader(raft) == from && shard_needs_install(node->shards[shard], index);
 }
 
+/* The stream is not taken, or not to its end. */
+static void refuse_stream(struct node *node, uint64_t from, uint64_t stream)
+{
+    struct buf payload = {0};
+    struct peers_request_id id;
+    peers_stream_stop(node->peers, from, stream, false);
+    put_u64(&payload, stream);
+    if (peers_request(node->peers, from, NODE_REQUEST_NOT_INSTALLED, buf_bytes(&payload), &id) !=
+        PEERS_OK)
+        log_write(node->log, LOG_LEVEL_VERBOSE, "Node %llu is not told that its rows are not taken",
+                  (unsigned long long)from);
+    buf_free(&payload);
+}
+
 static void open_taking(struct node *node, const struct peers_input *input)
 {
     uint32_t shard = input->stream.group;
@@ -322,7 +336,7 @@ static void open_taking(struct node *node, const struct peers_input *input)
                           .since_us = node->now.boot_us};
     if (!decode_open(input->stream.payload, &next) ||
         !may_take(node, shard, input->node, next.meta.applied_index)) {
-        peers_stream_stop(node->peers, input->node, input->stream.stream, false);
+        refuse_stream(node, input->node, input->stream.stream);
         taking_free(&next);
         return;
     }
@@ -370,26 +384,12 @@ static void write_rows(struct node *node, uint32_t shard, struct taking *taking)
     submit(node, shard);
 }
 
-static void tell_not_installed(struct node *node, uint32_t shard, const struct taking *taking)
-{
-    struct buf payload = {0};
-    struct peers_request_id id;
-    put_u64(&payload, taking->stream);
-    enum peers_err err = peers_request(node->peers, taking->from, NODE_REQUEST_NOT_INSTALLED,
-                                       buf_bytes(&payload), &id);
-    if (err != PEERS_OK)
-        log_write(node->log, LOG_LEVEL_VERBOSE, "Shard %u: node %llu is not told so", shard,
-                  (unsigned long long)taking->from);
-    buf_free(&payload);
-}
-
 static void abandon(struct node *node, uint32_t shard, struct taking *taking, const char *why)
 {
     log_write(node->log, LOG_LEVEL_WARNING, "Shard %u: rows from node %llu given up: %s", shard,
               (unsigned long long)taking->from, why);
     node->installs->given_up++;
-    peers_stream_stop(node->peers, taking->from, taking->stream, false);
-    tell_not_installed(node, shard, taking); /* the end may be on its way */
+    refuse_stream(node, taking->from, taking->stream);
     taking->state = TAKING_ABANDONING;
     taking->has_settled = false;
 }
