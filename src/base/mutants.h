@@ -24,7 +24,6 @@
     X(queue_waits_for_the_lease)       /* which may be gone for the rest of a term */              \
     X(replaced_gates_open)             /* L1: another leader's entry lets a reply leave */         \
     X(lost_gates_say_nothing_happened) /* an unknown outcome is told as a known one */             \
-    X(watches_survive_leaders)         /* EXEC runs on a watch of an earlier leadership */         \
     X(truncation_keeps_synced)         /* L2: what was replaced counts as stored here */           \
     X(install_before_rows)             /* L5: CURRENT names a generation that is not whole */      \
     X(install_keeps_log)               /* L4: the log is not reset behind an install */            \
