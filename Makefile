@@ -178,7 +178,7 @@ sim: $(SIM) ## the simulators over SEEDS=from:count
 sim-mutants: ## sim_node must find every planted bug
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/node-mutants CFLAGS="$(CFLAGS) -DNODE_MUTANTS" \
 	    $(BUILD)/node-mutants/sim/sim_node
-	@$(RUN) --timeout 900 "$(BUILD)/node-mutants/sim/sim_node --mutants --seeds 1:300"
+	@$(RUN) --timeout 1800 "$(BUILD)/node-mutants/sim/sim_node --mutants --seeds 1:600"
 
 .PHONY: tla
 tla: deps-test ## the models in tla/, and traces of the C against them

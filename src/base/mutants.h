@@ -21,22 +21,17 @@
     X(step_down_keeps_ahead)           /* L9: memory keeps what a lost leadership changed */       \
     X(followers_keep_objects)          /* L7: entries of others do not reach hot objects */        \
     X(installs_keep_objects)           /* L7: nor do the rows of an install */                     \
-    X(reads_need_no_lease)             /* L9: who thinks to lead answers reads */                  \
     X(queue_waits_for_the_lease)       /* which may be gone for the rest of a term */              \
     X(replaced_gates_open)             /* L1: another leader's entry lets a reply leave */         \
     X(lost_gates_say_nothing_happened) /* an unknown outcome is told as a known one */             \
-    X(watches_survive_leaders)         /* EXEC runs on a watch of an earlier leadership */         \
     X(truncation_keeps_synced)         /* L2: what was replaced counts as stored here */           \
     X(install_before_rows)             /* L5: CURRENT names a generation that is not whole */      \
     X(install_keeps_log)               /* L4: the log is not reset behind an install */            \
-    X(installs_below_the_mark)         /* L3: who lost rows takes older ones than it had */        \
-    X(frozen_shards_apply)             /* L3: what an install was asked about changes meanwhile */ \
     X(stopped_installs_run)            /* the core is not told that an install was given up */     \
     X(lost_rows_are_acknowledged)      /* a member without rows counts as served */                \
     X(clocks_are_not_compared)         /* L10: a leader believes its own clock */                  \
     X(time_moves_anywhere)             /* L10: and so does every other node */                     \
-    X(time_is_old)                     /* L10: what a new leader applied does not move its time */ \
-    X(failed_flush_is_not_due)         /* rows of a failed flush wait for the next write */
+    X(time_is_old)                     /* L10: what a new leader applied does not move its time */
 
 enum node_mutant {
     NODE_MUTANT_none = 0,

@@ -200,8 +200,7 @@ void exec_follow_leadership(struct exec *exec, struct turn_time now)
         if (es->lead_term != 0)
             lose(es);
         /* Nobody saw the changes that other leaders made meanwhile. */
-        int databases = NODE_MUTANT(watches_survive_leaders) ? 0 : HOT_DATABASES;
-        for (int database = 0; database < databases; database++)
+        for (int database = 0; database < HOT_DATABASES; database++)
             watch_touch_database(es->hot->watches, database, NULL, NULL);
         es->lead_term = term;
         es->is_asked = false;

@@ -38,8 +38,6 @@ static bool ask_quorum(struct exec_shard *es, struct request_wait *wait)
  * voter's lease always covers them once its own no-op is applied. */
 static bool confirm_reads(struct exec_shard *es, struct request *request)
 {
-    if (NODE_MUTANT(reads_need_no_lease))
-        return true;
     bool may_use_lease = !es->exec->limits.reads_need_quorum;
     return (may_use_lease && ask_lease(es)) || ask_quorum(es, &request->wait);
 }

@@ -29,7 +29,8 @@ enum {
     VERSION = 1,
     GIVING_MAX = 4,         /* at once; others wait */
     CHUNK_SIZE = 256 << 10, /* of rows; one row may be larger */
-    ACK_MAX_US = 120000000, /* the log stays pinned so long for an answer after the last chunk … */
+    ACK_MAX_US =
+        20000000, /* for an answer after the last chunk: a window of 4 MiB is left to write … */
     ACK_LOST_MAX_US = 2000000, /* … and so long after the link broke: it may have died with them */
 };
 

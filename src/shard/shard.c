@@ -160,21 +160,20 @@ bool shard_is_frozen(const struct shard *shard)
 
 void shard_freeze(struct shard *shard, bool is_frozen)
 {
-    shard->is_frozen = is_frozen && !NODE_MUTANT(frozen_shards_apply);
+    shard->is_frozen = is_frozen;
 }
 
 bool shard_needs_install(const struct shard *shard, uint64_t index)
 {
-    bool is_at_mark = index >= shard->mark.index || NODE_MUTANT(installs_below_the_mark);
-    return index > raft_commit_index(shard->raft) || (shard_has_lost_rows(shard) && is_at_mark);
+    return index > raft_commit_index(shard->raft) ||
+           (shard_has_lost_rows(shard) && index >= shard->mark.index);
 }
 
 bool shard_installed(struct shard *shard, const struct store_meta *meta)
 {
     struct members members;
     bool is_good = members_decode(meta->members, &members);
-    ASSERT(is_good && (shard->is_frozen ||
-                       NODE_MUTANT(frozen_shards_apply))); /* checked before it was published */
+    ASSERT(is_good && shard->is_frozen); /* checked before it was published */
     struct raft_membership membership = shard_membership_of(&members, meta->applied_index);
     if (!raft_installed(shard->raft, meta->applied_index, meta->applied_term, &membership))
         return false;

@@ -28,10 +28,20 @@ enum { ALONE_PER_MILLION = 300000 };
 
 static uint64_t seed_under_way; /* for the handler of SIGABRT only */
 
+static bool draws_one_node(uint64_t seed)
+{
+#ifdef NODE_MUTANTS
+    /* A planted bug is looked for where it belongs. */
+    if (node_mutant_planted != NODE_MUTANT_none)
+        return node_mutant_planted < NODE_MUTANT_step_down_keeps_ahead;
+#endif
+    struct prng prng = prng_init(seed * 0x9e3779b97f4a7c15 + 2);
+    return prng_chance(&prng, ALONE_PER_MILLION);
+}
+
 static void run_seed(uint64_t seed, bool is_traced)
 {
-    struct prng prng = prng_init(seed * 0x9e3779b97f4a7c15 + 2);
-    if (prng_chance(&prng, ALONE_PER_MILLION))
+    if (draws_one_node(seed))
         alone_run(seed, is_traced);
     else
         cluster_run(seed, is_traced);

@@ -29,6 +29,7 @@ void caller_hang_up(struct caller *caller)
 {
     server_client_free(caller->client);
     caller->client = NULL;
+    caller->cluster->history.unknown += caller->due_count;
     caller->due_count = 0; /* whatever was under way: nobody will know */
     caller->holds_watch = false;
     buf_clear(&caller->unsent);
@@ -199,6 +200,7 @@ static void judge_last(struct caller *caller, struct caller_due *due, struct byt
         caller->moved_to = caller->home; /* who knows what is watched: a new connection */
     if (fate == FATE_NOTHING_HAPPENED)
         history_refuse(history, due->thing, due->op);
+    history->indeterminate += fate == FATE_UNKNOWN;
     if (fate != FATE_ANSWERED)
         return;
     if (!thing_parse(thing_of(caller, due->thing), &due->act, reply, &outcome))

@@ -5,10 +5,6 @@
  * nothing happened; INDETERMINATE and a lost connection leave it open. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "thing.h"
 
 enum { CALLER_DEPTH_MAX = 8, CALLER_THINGS_MAX = 6 };

@@ -4,8 +4,8 @@
 
 #include "caller.h"
 #include "history.h"
-#include "world.h"
 #include "wires.h"
+#include "world.h"
 
 enum {
     CLUSTER_CALLERS_MAX = 8,
@@ -15,6 +15,7 @@ enum {
 
 struct cluster_options {
     uint32_t crash, kill, pause;
+    uint32_t transfer;    /* somebody wants a lead elsewhere */
     uint32_t turn_chance; /* that a node has a turn in a step */
     uint64_t step_us_max, down_us_max, pause_us_max;
 };

@@ -191,7 +191,7 @@ int cluster_leader(const struct cluster *cluster, uint32_t shard)
 bool cluster_has_converged(const struct cluster *cluster)
 {
     for (uint32_t id = 0; id < cluster->shards; id++) {
-        uint64_t last = 0, leaders = 0;
+        uint64_t last = UINT64_MAX, leaders = 0;
         for (int i = 0; i < cluster->node_count; i++) {
             const struct cluster_node *n = &cluster->nodes[i];
             if (n->stays_down)
@@ -199,8 +199,7 @@ bool cluster_has_converged(const struct cluster *cluster)
             if (!n->is_running)
                 return false;
             struct shard_status s = shard_status(n->world.node->shards[id]);
-            bool is_first = last == 0;
-            last = is_first ? s.last : last;
+            last = last == UINT64_MAX ? s.last : last;
             if (s.last != last || s.applied != last ||
                 shard_has_lost_rows(n->world.node->shards[id]))
                 return false;
@@ -237,6 +236,8 @@ static bool digest_rows(const struct shard *shard, uint64_t *digest)
 
 bool cluster_is_flushed(const struct cluster *cluster)
 {
+    if (!cluster_has_converged(cluster))
+        return false;
     for (int i = 0; i < cluster->node_count; i++) {
         const struct cluster_node *n = &cluster->nodes[i];
         for (uint32_t id = 0; !n->stays_down && id < cluster->shards; id++) {
@@ -250,6 +251,27 @@ bool cluster_is_flushed(const struct cluster *cluster)
     return true;
 }
 
+static void trace_rows(const struct cluster *cluster, int node, uint32_t id)
+{
+    struct kv *kv = cluster->nodes[node].world.node->shards[id]->fsm.store->kv;
+    struct kv_iterator *rows = kv->ops->iterator_new(kv, NULL);
+    struct bytes key, value;
+    for (kv->ops->seek(rows, bytes_of("", 0)); kv->ops->row(rows, &key, &value);
+         kv->ops->next(rows)) {
+        struct buf text = {0};
+        for (size_t i = 0; i < key.size; i++)
+            buf_printf(&text, key.data[i] > ' ' && key.data[i] < 127 ? "%c" : "\\x%02x",
+                       key.data[i]);
+        buf_append_string(&text, " ->");
+        for (size_t i = 0; i < value.size && i < 40; i++)
+            buf_printf(&text, " %02x", value.data[i]);
+        cluster_trace(cluster, "node %d shard %u: %.*s (%zu)", node + 1, id, (int)text.size,
+                      (const char *)text.data, value.size);
+        buf_free(&text);
+    }
+    kv->ops->iterator_free(rows);
+}
+
 void cluster_compare_rows(struct cluster *cluster)
 {
     for (uint32_t id = 0; id < cluster->shards; id++) {
@@ -260,14 +282,18 @@ void cluster_compare_rows(struct cluster *cluster)
             if (cluster->nodes[i].stays_down)
                 continue;
             (void)digest_rows(cluster->nodes[i].world.node->shards[id], &digest);
-            if (first_node >= 0 && digest != first)
-                cluster_violation(cluster,
-                                  "shard %u: the rows of nodes %d and %d differ at index "
-                                  "%llu",
-                                  id, first_node + 1, i + 1,
-                                  (unsigned long long)cluster->nodes[i].applied[id]);
-            first = digest;
-            first_node = i;
+            if (first_node < 0 || digest == first) {
+                first = digest;
+                first_node = i;
+                continue;
+            }
+            trace_rows(cluster, first_node, id);
+            trace_rows(cluster, i, id);
+            cluster_violation(cluster,
+                              "shard %u: the rows of nodes %d and %d differ at index "
+                              "%llu",
+                              id, first_node + 1, i + 1,
+                              (unsigned long long)cluster->nodes[i].applied[id]);
         }
     }
 }

@@ -141,6 +141,7 @@ struct event {
 struct done {
     size_t call; /* event */
     int choice;
+    bool is_known;
     union thing_state before;
 };
 
@@ -245,6 +246,7 @@ static bool try_op(struct search *search, size_t call, int choice)
     struct done *done = &search->stack[search->depth++];
     done->call = call;
     done->choice = choice;
+    done->is_known = op->outcome != NULL;
     memcpy(&done->before, &search->state, sizeof(next));
     memcpy(&search->state, &next, sizeof(next));
     search->done_hash = key.done;
@@ -269,26 +271,36 @@ static struct done undo(struct search *search)
 
 enum verdict { LINEARIZABLE, NOT_LINEARIZABLE, UNDECIDED };
 
+/* Of the operations that can be next those with an answer are tried first: most of the others never
+ * happened, and one that did is needed only when an answer cannot be understood without it. */
 static enum verdict search_run(struct search *search)
 {
     size_t at = search->events[0].next;
+    bool tries_known = true;
     int choice = 0;
     while (search->known_left > 0) {
         if (search->steps > STEPS_MAX)
             return UNDECIDED;
-        const struct event *event = &search->events[at];
-        if (event->is_return) {
+        if (search->events[at].is_return && tries_known) {
+            tries_known = false;
+            at = search->events[0].next;
+            continue;
+        }
+        if (search->events[at].is_return) {
             if (search->depth == 0)
                 return NOT_LINEARIZABLE;
             struct done done = undo(search);
             at = done.call;
             choice = done.choice + 1;
-            event = &search->events[at];
+            tries_known = done.is_known;
         }
-        int choices = choices_of(&search->thing->ops[event->op]);
+        const struct history_op *op = &search->thing->ops[search->events[at].op];
+        int choices = (op->outcome != NULL) == tries_known ? choices_of(op) : 0;
         while (choice < choices && !try_op(search, at, choice))
             choice++;
-        at = search->events[choice < choices ? 0 : at].next;
+        bool is_done = choice < choices;
+        at = search->events[is_done ? 0 : at].next;
+        tries_known |= is_done;
         choice = 0;
     }
     return LINEARIZABLE;

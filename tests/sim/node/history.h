@@ -29,8 +29,9 @@ struct history {
     struct history_thing *things;
     size_t count, capacity;
     uint64_t moment;
-    uint64_t known, unknown, refused;
-    uint64_t undecided; /* things whose search became too long */
+    uint64_t known, refused;
+    uint64_t unknown, indeterminate; /* the connection was lost; the node said so */
+    uint64_t undecided;              /* things whose search became too long */
 };
 
 void history_free(struct history *history);

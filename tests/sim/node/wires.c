@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "cluster/peers.h"
 
-enum { MILLION = 1000000, NOTICE_US_MAX = 400000 };
+enum { MILLION = 1000000, NOTICE_US_MAX = 400000, EXILE_US_MIN = 5500000, EXILE_US_MORE = 4000000 };
 
 void wires_fini(struct wires *wires)
 {
@@ -38,6 +38,7 @@ static void clear_pipe(struct wires_pipe *pipe)
     buf_clear(&pipe->bytes);
     pipe->count = 0;
     pipe->last_at_us = 0;
+    pipe->arrived = 0;
 }
 
 /* The connection is no more: each end that still thinks it is up learns of it by and by. */
@@ -83,6 +84,14 @@ static bool draws(struct wires *wires, uint32_t rate)
     return prng_chance(wires->prng, rate);
 }
 
+void wires_isolate(struct wires *wires, int node, uint64_t us)
+{
+    for (int other = 0; other < wires->count; other++) {
+        cut(wires, node, other, us);
+        cut(wires, other, node, us);
+    }
+}
+
 static void draw_faults(struct wires *wires)
 {
     const struct wires_options *o = &wires->options;
@@ -99,10 +108,10 @@ static void draw_faults(struct wires *wires)
         cut(wires, a, b, us);
     if (draws(wires, o->flap))
         cut(wires, a, b, us / 20);
-    for (int other = 0; draws(wires, o->isolate) && other < wires->count; other++) {
-        cut(wires, a, other, us);
-        cut(wires, other, a, us);
-    }
+    if (draws(wires, o->isolate))
+        wires_isolate(wires, a, us);
+    if (draws(wires, o->exile))
+        wires_isolate(wires, a, EXILE_US_MIN + prng_below(wires->prng, EXILE_US_MORE));
     if (draws(wires, o->reset))
         break_wire(wires,
                    wire_of(wires, a, b, (int)prng_below(wires->prng, (uint64_t)PEERS_CHANNELS)));
@@ -164,6 +173,20 @@ static bool was_given_up(const struct wires *wires, const struct wires_end *end,
            !status.is_linked[channel];
 }
 
+static void arrive(struct wires *wires, int from, int to, int channel)
+{
+    struct wires_pipe *pipe = &end_of(wires, from, to, channel)->out;
+    size_t count = 0;
+    if (!end_of(wires, to, from, channel)->is_up || is_cut(wires, from, to))
+        return;
+    while (count < pipe->count && pipe->segments[count].at_us <= wires->now_us)
+        pipe->arrived += pipe->segments[count++].size;
+    if (count == 0)
+        return;
+    pipe->count -= count;
+    memmove(pipe->segments, pipe->segments + count, pipe->count * sizeof(*pipe->segments));
+}
+
 static void step_wire(struct wires *wires, int a, int b, int channel)
 {
     struct wire *wire = &wires->wires[a][b][channel];
@@ -174,6 +197,8 @@ static void step_wire(struct wires *wires, int a, int b, int channel)
         make(wires, wire);
     change_end(wires, wire, a, b, channel);
     change_end(wires, wire, b, a, channel);
+    arrive(wires, a, b, channel);
+    arrive(wires, b, a, channel);
 }
 
 void wires_step(struct wires *wires, uint64_t now_us)
@@ -193,20 +218,13 @@ void wires_step(struct wires *wires, uint64_t now_us)
 
 static void deliver(struct wires *wires, int from, int to, int channel)
 {
-    struct wires_end *sender = end_of(wires, from, to, channel);
-    struct wires_pipe *pipe = &sender->out;
-    size_t count = 0, size = 0;
-    if (!end_of(wires, to, from, channel)->is_up || is_cut(wires, from, to))
-        return;
-    while (count < pipe->count && pipe->segments[count].at_us <= wires->now_us)
-        size += pipe->segments[count++].size;
-    if (count == 0)
+    struct wires_pipe *pipe = &end_of(wires, from, to, channel)->out;
+    if (pipe->arrived == 0)
         return;
     peers_wire_give(wires->peers[to], (uint64_t)from + 1, (enum peers_channel)channel,
-                    bytes_of(pipe->bytes.data, size));
-    buf_consume(&pipe->bytes, size);
-    pipe->count -= count;
-    memmove(pipe->segments, pipe->segments + count, pipe->count * sizeof(*pipe->segments));
+                    bytes_of(pipe->bytes.data, pipe->arrived));
+    buf_consume(&pipe->bytes, pipe->arrived);
+    pipe->arrived = 0;
 }
 
 void wires_deliver(struct wires *wires, int node)

@@ -2,9 +2,10 @@
  *
  * A link is a connection: while it is up its bytes arrive whole and in order, however late; it
  * loses bytes only by breaking, and what was under way then is gone. Its ends learn of that at
- * different times. A cut holds bytes back in one direction; when it lasts, the nodes give the link
- * up themselves. A link that broke is made anew a while later, with a new incarnation at each end,
- * one end after the other. */
+ * different times. A cut holds bytes back in one direction, but for those that have arrived and
+ * that the node has not read yet, since it stands still; when it lasts, the nodes give the link up
+ * themselves. A link that broke is made anew a while later, with a new incarnation at each end, one
+ * end after the other. */
 #pragma once
 
 #include "base/buf.h"
@@ -18,6 +19,7 @@ struct peers;
 struct wires_options {
     uint64_t delay_us_max;
     uint32_t cut, cut_one_way, isolate, flap, reset; /* per million steps */
+    uint32_t exile; /* isolated so long that replies are given up */
     uint64_t cut_us_max;
     uint64_t redial_us_max;
 };
@@ -33,6 +35,7 @@ struct wires_pipe {
     struct wires_segment *segments;
     size_t count, capacity;
     uint64_t last_at_us;
+    size_t arrived; /* bytes at the front that the other machine has, read or not */
 };
 
 struct wires_end {
@@ -69,6 +72,9 @@ void wires_set(struct wires *wires, int node, struct peers *peers);
 
 /* Time passes: faults are drawn, links break and are made. */
 void wires_step(struct wires *wires, uint64_t now_us);
+
+/* Nothing gets to the node or away from it for so long. */
+void wires_isolate(struct wires *wires, int node, uint64_t us);
 
 void wires_deliver(struct wires *wires, int node); /* before its turn: what arrived */
 void wires_collect(struct wires *wires, int node); /* after its turn: what it sent */

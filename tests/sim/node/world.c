@@ -413,7 +413,8 @@ bool world_is_dying(const struct world *world)
 /* The power goes after some more steps of the disk: in the middle of a batch, of an install. */
 static void cut_power(struct world *world)
 {
-    if (world->dies_at_us != 0 || !draws(world, world->options.power_cut))
+    if (world->dies_at_us != 0 || world->options.power_cut == 0 ||
+        !draws(world, world->options.power_cut))
         return;
     world->power_steps = sim_disk_steps(world->disk) + prng_below(&world->prng, 60);
     sim_disk_cut_power_after(world->disk, world->power_steps);
@@ -422,12 +423,17 @@ static void cut_power(struct world *world)
     world_trace(world, "fault: the power will go");
 }
 
-bool world_turn(struct world *world)
+static uint64_t draw_step(struct world *world)
 {
     uint64_t step = prng_below(&world->prng, world->options.turn_us_max) + 1;
-    if (!world->is_quiet && draws(world, world->options.long_pause))
+    if (draws(world, world->options.long_pause))
         step += prng_below(&world->prng, 3000000);
-    return world_turn_after(world, step);
+    return step;
+}
+
+bool world_turn(struct world *world)
+{
+    return world_turn_after(world, 0);
 }
 
 bool world_turn_after(struct world *world, uint64_t step_us)
@@ -439,7 +445,7 @@ bool world_turn_after(struct world *world, uint64_t step_us)
         cut_power(world);
     }
     run_jobs(world);
-    advance_clocks(world, step_us);
+    advance_clocks(world, step_us > 0 ? step_us : draw_step(world));
     end_full(world);
     enum node_state state = node_turn(world->node, (struct net_events){0});
     if (state == NODE_FAILED) {

@@ -78,7 +78,7 @@ bool world_lose_rows(struct world *world, uint32_t shard);
 
 /* Faults, jobs and clocks, then one turn. False: the node has failed and must be ended. */
 MUST_USE bool world_turn(struct world *world);
-/* The same, when so much time has passed on the clock of this node. */
+/* The same, when so much time has passed on the clock of this node; 0: it is drawn. */
 MUST_USE bool world_turn_after(struct world *world, uint64_t step_us);
 bool world_is_dying(const struct world *world); /* its power is gone: crash it */
 
