@@ -142,7 +142,7 @@ static bool flush_done(struct fsm *fsm, struct buf *error)
     /* What failed is as old as before, should nothing more be applied; and a flush that was tried
        again covered nothing of what was applied since the first attempt. */
     bool is_due = err != STORE_OK || (!fsm_is_clean(fsm) && fsm->oldest_ms == 0);
-    if (is_due && !NODE_MUTANT(failed_flush_is_not_due))
+    if (is_due)
         fsm->oldest_ms = fsm->frozen_ms;
     if (err == STORE_OK)
         return true;

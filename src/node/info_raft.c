@@ -33,9 +33,7 @@ static long long ms_ago(const struct node *node, uint64_t boot_us)
 static void info_cold_start(struct buf *out, const struct node *node, uint32_t id)
 {
     struct shard_status status = shard_status(node->shards[id]);
-    buf_printf(out, "cold_start_shard%u:%s", id, shard_start_text(status.start));
-    if (status.start == SHARD_START_REPLAYED)
-        buf_printf(out, " %llu", (ull)status.start_replayed);
+    buf_printf(out, "cold_start_shard%u:start=%s", id, shard_start_text(status.start));
     buf_printf(out, ",applied=%llu,gap=%llu,open_ms=%.3f,replay_ms=%.3f\r\n",
                (ull)status.start_applied, (ull)status.start_replayed,
                (double)node->shard_open_us[id] / 1000, (double)status.replay_us / 1000);
