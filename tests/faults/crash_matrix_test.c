@@ -83,11 +83,12 @@ static bool is_level(const struct box *box)
 static void change(struct box *box, enum raft_change_kind kind, uint64_t node)
 {
     struct member member = {.node = node};
+    struct member self = {.node = 1};
     struct raft_change wanted = {.kind = kind, .node = node};
     if (!box_serves(box))
         return;
-    enum raft_err err =
-        shard_change_members(box_shard(box, 0), box->machines[0].now.boot_us, wanted, &member);
+    enum raft_err err = shard_change_members(box_shard(box, 0), box->machines[0].now.boot_us,
+                                             wanted, &member, &self);
     (void)err; /* one that was made already, or is still under way, is refused */
 }
 
